@@ -1,0 +1,180 @@
+#include <wherry/core/json.hpp>
+#include <wherry/core/text.hpp>
+
+#include <cstdint>
+#include <string>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+namespace wherry::inline v0 {
+namespace {
+
+// nlohmann/json has no arbitrary precision; an integer that does not fit is kept as binary with this subtype.
+constexpr std::uint64_t big_integer_subtype = 0x62696769;  // "bigi"
+
+error broken(std::size_t offset, std::string const& what) {
+  return {errc::parse_error, "JSON is not valid at byte " + std::to_string(offset) + ": " + what, "json.parse"};
+}
+
+// One linear pass before the recursive-free parser: nesting only, so that depth is bounded whatever follows.
+std::size_t first_too_deep(std::string_view text) {
+  std::size_t depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    char const c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      else if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > json_depth_max) return i;
+    } else if ((c == ']' || c == '}') && depth > 0) {
+      --depth;
+    }
+  }
+  return std::string_view::npos;
+}
+
+// Builds the value and refuses duplicate keys.
+class builder : public nlohmann::json_sax<json> {
+ public:
+  json root;
+  std::string failure;
+  std::size_t failure_at = 0;
+
+  bool null() override { return put(json(nullptr)); }
+  bool boolean(bool v) override { return put(json(v)); }
+  bool number_integer(number_integer_t v) override { return put(json(v)); }
+  bool number_unsigned(number_unsigned_t v) override { return put(json(v)); }
+  bool number_float(number_float_t v, string_t const& text) override {
+    if (text.find_first_of(".eE") != std::string::npos) return put(json(v));
+    std::vector<std::uint8_t> digits(text.begin(), text.end());
+    return put(json::binary(std::move(digits), big_integer_subtype));
+  }
+  bool string(string_t& v) override { return put(json(std::move(v))); }
+  bool binary(binary_t&) override { return false; }
+  bool start_object(std::size_t) override {
+    keys_.emplace_back();
+    return open(json::object());
+  }
+  bool end_object() override {
+    keys_.pop_back();
+    stack_.pop_back();
+    return true;
+  }
+  bool start_array(std::size_t) override { return open(json::array()); }
+  bool end_array() override {
+    stack_.pop_back();
+    return true;
+  }
+  bool key(string_t& v) override {
+    if (!keys_.back().insert(v).second) {
+      failure = "the key \"" + v + "\" stands twice in one object";
+      return false;
+    }
+    key_ = std::move(v);
+    return true;
+  }
+  bool parse_error(std::size_t position, std::string const&, nlohmann::detail::exception const& e) override {
+    failure_at = position;
+    std::string text = e.what();
+    auto const colon = text.rfind("; last read");
+    if (colon != std::string::npos) text.resize(colon);
+    auto const start = text.find("parse error");
+    failure = start == std::string::npos ? text : text.substr(start);
+    return false;
+  }
+
+ private:
+  json* place(json v) {
+    if (stack_.empty()) {
+      root = std::move(v);
+      return &root;
+    }
+    json& top = *stack_.back();
+    if (top.is_array()) {
+      top.push_back(std::move(v));
+      return &top.back();
+    }
+    // keys were checked above: append without the linear search of ordered_json::operator[]
+    auto& object = top.get_ref<json::object_t&>();
+    static_cast<std::vector<json::object_t::value_type>&>(object).emplace_back(std::move(key_), std::move(v));
+    return &object.back().second;
+  }
+  bool put(json v) {
+    place(std::move(v));
+    return true;
+  }
+  bool open(json v) {
+    stack_.push_back(place(std::move(v)));
+    return true;
+  }
+
+  std::vector<json*> stack_;
+  std::vector<std::unordered_set<std::string>> keys_;
+  std::string key_;
+};
+
+void write(std::string& out, json const& v) {
+  switch (v.type()) {
+    case json::value_t::object: {
+      out += '{';
+      bool first = true;
+      for (auto const& [key, member] : v.get_ref<json::object_t const&>()) {
+        if (!std::exchange(first, false)) out += ',';
+        write(out, json(key));
+        out += ':';
+        write(out, member);
+      }
+      out += '}';
+      return;
+    }
+    case json::value_t::array: {
+      out += '[';
+      bool first = true;
+      for (auto const& item : v) {
+        if (!std::exchange(first, false)) out += ',';
+        write(out, item);
+      }
+      out += ']';
+      return;
+    }
+    case json::value_t::binary:
+      if (is_big_integer(v)) {
+        out += big_integer_text(v);
+        return;
+      }
+      [[fallthrough]];
+    default: out += v.dump(-1, ' ', false, json::error_handler_t::replace);
+  }
+}
+
+}  // namespace
+
+result<json> parse_json(std::string_view text) {
+  if (auto const at = utf8_error_at(text); at != text.size()) return broken(at, "the text is not UTF-8");
+  if (auto const at = first_too_deep(text); at != std::string_view::npos)
+    return broken(at, "nesting is deeper than " + std::to_string(json_depth_max));
+  builder sink;
+  if (!json::sax_parse(text.begin(), text.end(), &sink)) return broken(sink.failure_at, sink.failure);
+  return std::move(sink.root);
+}
+
+std::string to_text(json const& value) {
+  std::string out;
+  write(out, value);
+  return out;
+}
+
+bool is_big_integer(json const& value) {
+  return value.is_binary() && value.get_binary().has_subtype() && value.get_binary().subtype() == big_integer_subtype;
+}
+
+std::string big_integer_text(json const& value) {
+  auto const& bytes = value.get_binary();
+  return {bytes.begin(), bytes.end()};
+}
+
+}  // namespace wherry::inline v0

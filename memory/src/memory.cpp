@@ -1,0 +1,1 @@
+// The room's first source; the rest lands with its parts.

@@ -1,0 +1,38 @@
+#include <wherry/core/hash.hpp>
+#include <wherry/core/random.hpp>
+#include <wherry/core/text.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace wherry;
+
+TEST_CASE("content hash is SHA-256 as published", "[unit]") {
+  CHECK(content_hash("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  CHECK(content_hash("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  CHECK(crc32("123456789") == 0xCBF43926u);
+}
+
+TEST_CASE("philox gives the known answers of its authors", "[unit]") {
+  auto const zero = philox(0, {0, 0, 0, 0});
+  CHECK(zero == std::array<std::uint32_t, 4>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
+  auto const ones = philox(0xffffffffffffffff, {0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff});
+  CHECK(ones == std::array<std::uint32_t, 4>{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
+}
+
+TEST_CASE("a draw depends on its place alone", "[unit]") {
+  draw_key const here{.run = 7, .step = 2, .position = 9};
+  CHECK(uniform(here) == uniform(here));
+  CHECK(uniform(here) != uniform({.run = 7, .step = 2, .position = 10}));
+  CHECK(uniform(here) != uniform(here, 1));
+}
+
+TEST_CASE("utf-8 is cut on code points only", "[unit]") {
+  std::string const korean = "\xEC\x84\x9C\xEC\x9A\xB8";  // two code points of three bytes
+  CHECK(is_valid_utf8(korean));
+  CHECK(utf8_complete_prefix(korean.substr(0, 4)) == 3);
+  CHECK(utf8_complete_prefix(korean.substr(0, 5)) == 3);
+  CHECK(utf8_complete_prefix(korean) == 6);
+  CHECK(utf8_error_at("ab\xC0\x80") == 2);
+  CHECK(utf8_error_at("\xED\xA0\x80") == 0);
+  CHECK(utf8_repaired("a\xFFz") == "a\xEF\xBF\xBDz");
+}

@@ -1,0 +1,50 @@
+#include <wherry/core/json.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <string>
+
+using namespace wherry;
+
+TEST_CASE("json keeps members in the order they were written", "[unit]") {
+  auto const value = parse_json(R"({"b":1,"a":{"z":null,"y":[true,2.5]}})");
+  REQUIRE(value);
+  CHECK(to_text(*value) == R"({"b":1,"a":{"z":null,"y":[true,2.5]}})");
+}
+
+TEST_CASE("json refuses a key that stands twice in one object", "[unit]") {
+  auto const value = parse_json(R"({"a":1,"b":{"a":1,"a":2}})");
+  REQUIRE_FALSE(value);
+  CHECK(value.error().is(errc::parse_error));
+  CHECK(value.error().message.find("\"a\" stands twice") != std::string::npos);
+}
+
+TEST_CASE("json keeps the digits of integers beyond 64 bits", "[unit]") {
+  std::string const text = R"([18446744073709551616,-9223372036854775809,18446744073709551615])";
+  auto const value = parse_json(text);
+  REQUIRE(value);
+  CHECK(is_big_integer((*value)[0]));
+  CHECK(big_integer_text((*value)[1]) == "-9223372036854775809");
+  CHECK((*value)[2].is_number_unsigned());
+  CHECK(to_text(*value) == text);
+}
+
+TEST_CASE("json refuses nesting beyond its bound before parsing it", "[unit]") {
+  CHECK(parse_json(std::string(json_depth_max, '[') + std::string(json_depth_max, ']')));
+  auto const deep = parse_json(std::string(100'000, '['));
+  REQUIRE_FALSE(deep);
+  CHECK(deep.error().message.find("deeper than 512") != std::string::npos);
+}
+
+TEST_CASE("json refuses bytes that are not UTF-8 and tells where", "[unit]") {
+  auto const value = parse_json("{\"a\":\"x\xff\"}");
+  REQUIRE_FALSE(value);
+  CHECK(value.error().message.find("byte 7") != std::string::npos);
+}
+
+TEST_CASE("json refuses text after the document, and broken text", "[unit]") {
+  CHECK_FALSE(parse_json("{} x"));
+  CHECK_FALSE(parse_json(""));
+  CHECK_FALSE(parse_json("{\"a\":}"));
+  CHECK_FALSE(parse_json("[1,]"));
+}
