@@ -1,0 +1,67 @@
+#include <wherry/core/id.hpp>
+
+#include <openssl/rand.h>
+
+#include <cstdlib>
+
+namespace wherry::inline v0 {
+namespace {
+
+constexpr char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+void put_time(ulid& id, utc_ms time) {
+  for (int i = 0; i < 6; ++i) id.bytes[i] = static_cast<std::uint8_t>(static_cast<std::uint64_t>(time) >> (40 - 8 * i));
+}
+
+}  // namespace
+
+ulid ulid::draw(utc_ms time, draw_key const& key) {
+  ulid id;
+  put_time(id, time);
+  std::uint64_t const a = random_bits(key, 0xA), b = random_bits(key, 0xB);
+  for (int i = 0; i < 8; ++i) id.bytes[6 + i] = static_cast<std::uint8_t>(a >> (56 - 8 * i));
+  for (int i = 0; i < 2; ++i) id.bytes[14 + i] = static_cast<std::uint8_t>(b >> (8 - 8 * i));
+  return id;
+}
+
+ulid ulid::fresh() {
+  ulid id;
+  if (RAND_bytes(id.bytes.data(), static_cast<int>(id.bytes.size())) != 1) std::abort();  // no entropy: nothing is safe
+  put_time(id, clock::system()->now());
+  return id;
+}
+
+std::string ulid::text() const {
+  std::string out(26, '0');
+  // 130 bits of text over 128 bits of data: the first character holds the top three bits.
+  for (int i = 25, bit = 0; i >= 0; --i, bit += 5) {
+    unsigned value = 0;
+    for (int k = 0; k < 5; ++k) {
+      int const at = bit + k;
+      if (at < 128 && (bytes[15 - at / 8] >> (at % 8)) & 1) value |= 1u << k;
+    }
+    out[static_cast<std::size_t>(i)] = alphabet[value];
+  }
+  return out;
+}
+
+std::optional<ulid> ulid::parse(std::string_view text) {
+  if (text.size() != 26 || text[0] > '7') return std::nullopt;
+  ulid id;
+  for (int i = 25, bit = 0; i >= 0; --i, bit += 5) {
+    char const* const found = [&]() -> char const* {
+      for (char const* p = alphabet; *p; ++p)
+        if (*p == text[static_cast<std::size_t>(i)]) return p;
+      return nullptr;
+    }();
+    if (!found) return std::nullopt;
+    auto const value = static_cast<unsigned>(found - alphabet);
+    for (int k = 0; k < 5; ++k) {
+      int const at = bit + k;
+      if (at < 128 && (value >> k) & 1) id.bytes[15 - at / 8] |= static_cast<std::uint8_t>(1u << (at % 8));
+    }
+  }
+  return id;
+}
+
+}  // namespace wherry::inline v0

@@ -1,0 +1,63 @@
+#pragma once
+// Text <-> token ids, by the vocabulary that stands in the model's own file.
+
+#include <wherry/core/result.hpp>
+#include <wherry/llm/gguf.hpp>
+#include <wherry/llm/sampling.hpp>
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace wherry::inline v0 {
+
+/// What a vocabulary entry is (GGUF's tokenizer.ggml.token_type).
+enum class token_kind : std::uint8_t { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };
+
+struct encode_options {
+  bool add_special = false;    ///< Add BOS/EOS as the file declares (add_bos_token, add_eos_token).
+  bool parse_special = false;  ///< Text that spells a control token becomes that token. Never set for text from data.
+};
+
+struct decode_options {
+  bool show_special = false;  ///< Spell control tokens out; otherwise they decode to nothing.
+};
+
+/// A vocabulary with its rules. A cheap copyable handle, thread-safe.
+class tokenizer {
+ public:
+  /// Builds the tokenizer a file declares.
+  /// Fails with: errc::unsupported naming the model or pre-tokenizer and what is supported; errc::corrupt_file.
+  static result<tokenizer> from(gguf_file const& file);
+
+  std::vector<token_id> encode(std::string_view text, encode_options const& options = {}) const;
+
+  /// The bytes the ids stand for. They may end inside a code point.
+  std::string decode(std::span<token_id const> ids, decode_options const& options = {}) const;
+  /// The bytes one id stands for in the middle of a text (no leading-space removal). Empty for control tokens unless shown.
+  std::string token_bytes(token_id id, decode_options const& options = {}) const;
+
+  std::size_t size() const noexcept;  ///< Vocabulary size; ids are 0 .. size()-1.
+  token_kind kind(token_id id) const;
+  std::string_view piece(token_id id) const;              ///< The entry as it stands in the file.
+  std::optional<token_id> find(std::string_view piece) const;  ///< The id of an entry spelled exactly so.
+
+  std::optional<token_id> bos() const noexcept;
+  std::optional<token_id> eos() const noexcept;
+  bool adds_bos() const noexcept;
+  /// Tokens that end a generation: eos, eot, eom, and the usual spellings of an end of turn among the control tokens.
+  std::span<token_id const> end_of_generation() const noexcept;
+  /// "spm" or "bpe:<pre-tokenizer>".
+  std::string_view family() const noexcept;
+
+  struct impl;
+
+ private:
+  explicit tokenizer(std::shared_ptr<impl const> impl) : impl_(std::move(impl)) {}
+  std::shared_ptr<impl const> impl_;
+};
+
+}  // namespace wherry::inline v0
