@@ -22,6 +22,12 @@ struct encode_options {
   bool parse_special = false;  ///< Text that spells a control token becomes that token. Never set for text from data.
 };
 
+/// A run of text with its own permission to spell control tokens.
+struct encode_piece {
+  std::string_view text;
+  bool parse_special = false;
+};
+
 struct decode_options {
   bool show_special = false;  ///< Spell control tokens out; otherwise they decode to nothing.
 };
@@ -34,6 +40,10 @@ class tokenizer {
   static result<tokenizer> from(gguf_file const& file);
 
   std::vector<token_id> encode(std::string_view text, encode_options const& options = {}) const;
+
+  /// Encodes the concatenation of the pieces as one text. A control token is recognised only where its whole spelling
+  /// lies in pieces that allow it; everything else is plain text, tokenised across piece borders as if they were absent.
+  std::vector<token_id> encode(std::span<encode_piece const> pieces, bool add_special) const;
 
   /// The bytes the ids stand for. They may end inside a code point.
   std::string decode(std::span<token_id const> ids, decode_options const& options = {}) const;
