@@ -1,0 +1,145 @@
+#include <wherry/core/runtime.hpp>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <catch2/catch_test_macros.hpp>
+
+#include <chrono>
+#include <future>
+#include <stdexcept>
+#include <thread>
+
+using namespace wherry;
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+namespace {
+
+task<result<int>> answer() { co_return 42; }
+
+task<result<int>> never() {
+  asio::steady_timer timer(co_await asio::this_coro::executor, std::chrono::hours(1));
+  co_await timer.async_wait(asio::use_awaitable);
+  co_return 1;
+}
+
+deadline soon() { return std::chrono::steady_clock::now() + 10ms; }
+
+}  // namespace
+
+TEST_CASE("a task run from plain code gives its value", "[unit]") {
+  auto const r = run_blocking(answer(), "f", "async_f");
+  REQUIRE(r);
+  CHECK(*r == 42);
+}
+
+TEST_CASE("a blocking call on the loop's own thread names the asynchronous form", "[unit]") {
+  runtime loop;
+  result<int> seen = 0;
+  auto body = [&]() -> task<void> {
+    seen = run_blocking(answer(), "agent.run", "agent.async_run");
+    co_return;
+  };
+  loop.spawn(body());
+  loop.run();
+  REQUIRE_FALSE(seen);
+  CHECK(seen.error().is(errc::would_block_loop));
+  CHECK(seen.error().message.find("agent.async_run") != std::string::npos);
+}
+
+TEST_CASE("a blocking call on a caller's own io_context thread is refused too", "[unit]") {
+  asio::io_context loop;
+  result<int> seen = 0;
+  asio::post(loop, [&] { seen = run_blocking(answer(), "f", "async_f"); });
+  loop.run();
+  REQUIRE_FALSE(seen);
+  CHECK(seen.error().is(errc::would_block_loop));
+}
+
+TEST_CASE("offload runs elsewhere and comes home", "[unit]") {
+  compute_pool pool{{.threads_max = 1, .queue_max = 4}};
+  auto body = [](compute_pool p) -> task<result<bool>> {
+    auto const home = std::this_thread::get_id();
+    auto worker = co_await offload(p, [] { return std::this_thread::get_id(); }, "id");
+    if (!worker) co_return worker.error();
+    co_return *worker != home && std::this_thread::get_id() == home;
+  };
+  auto const r = run_blocking(body(pool), "f", "async_f");
+  REQUIRE(r);
+  CHECK(*r);
+}
+
+TEST_CASE("an exception of offloaded work reaches the caller", "[unit]") {
+  auto body = []() -> task<result<int>> {
+    auto r = co_await offload(compute_pool::shared(), []() -> int { throw std::runtime_error("no"); });
+    co_return r;
+  };
+  CHECK_THROWS_AS(run_blocking(body(), "f", "async_f"), std::runtime_error);
+}
+
+TEST_CASE("a deadline ends a wait and says what was waited for", "[unit]") {
+  auto const r = run_blocking(with_deadline(never(), soon(), "the slow thing"), "f", "async_f");
+  REQUIRE_FALSE(r);
+  CHECK(r.error().is(errc::deadline_exceeded));
+  CHECK(r.error().message.find("the slow thing") != std::string::npos);
+  CHECK(run_blocking(with_deadline(answer(), soon(), "x"), "f", "async_f").value() == 42);
+  CHECK(run_blocking(with_deadline(answer(), no_deadline, "x"), "f", "async_f").value() == 42);
+}
+
+TEST_CASE("work that outlives its deadline is left behind, counted and named", "[unit]") {
+  compute_pool pool{{.threads_max = 1, .queue_max = 4}};
+  auto gate = std::make_shared<std::promise<void>>();
+  auto stuck = [](compute_pool p, std::shared_ptr<std::promise<void>> g) -> task<result<void>> {
+    co_return co_await offload(p, [g] { g->get_future().wait(); }, "stuck tool");
+  };
+  auto const r = run_blocking(with_deadline(stuck(pool, gate), soon(), "stuck tool"), "f", "async_f");
+  REQUIRE_FALSE(r);
+  CHECK(r.error().is(errc::deadline_exceeded));
+  CHECK(pool.stats().abandoned == std::vector<std::string>{"stuck tool"});
+  gate->set_value();
+  while (pool.stats().busy > 0) std::this_thread::yield();
+  CHECK(pool.stats().abandoned.empty());
+}
+
+TEST_CASE("a full pool refuses work instead of queueing without bound", "[unit]") {
+  compute_pool pool{{.threads_max = 1, .queue_max = 1}};
+  auto gate = std::make_shared<std::promise<void>>();
+  auto future = gate->get_future().share();
+  asio::io_context loop;
+  int refused = 0, done = 0;
+  auto work = [&](std::shared_future<void> f) -> task<void> {
+    auto r = co_await offload(pool, [f] { f.wait(); });
+    if (!r && r.error().is(errc::queue_full) && r.error().retryable) ++refused;
+    if (r) ++done;
+    if (refused + done == 1) gate->set_value();
+  };
+  for (int i = 0; i < 8; ++i) asio::co_spawn(loop, work(future), [](std::exception_ptr) {});
+  loop.run();
+  CHECK(refused >= 1);
+  CHECK(done >= 1);
+  CHECK(refused + done == 8);
+}
+
+TEST_CASE("cancelling a wait for offloaded work returns at once", "[unit]") {
+  compute_pool pool{{.threads_max = 1, .queue_max = 4}};
+  auto gate = std::make_shared<std::promise<void>>();
+  asio::io_context loop;
+  asio::cancellation_signal stop;
+  result<void> seen{};
+  auto body = [&](std::shared_ptr<std::promise<void>> g) -> task<void> {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    seen = co_await offload(pool, [g] { g->get_future().wait(); }, "w");
+  };
+  asio::co_spawn(loop, body(gate), asio::bind_cancellation_slot(stop.slot(), [](std::exception_ptr) {}));
+  asio::post(loop, [&] { stop.emit(asio::cancellation_type::terminal); });
+  loop.run();
+  REQUIRE_FALSE(seen);
+  CHECK(seen.error().is(errc::cancelled));
+  gate->set_value();
+}
