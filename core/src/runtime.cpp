@@ -152,6 +152,30 @@ task<result<void>> detail_offload(compute_pool pool, std::function<void()> work,
   co_return result<void>{};
 }
 
+// ---------------------------------------------------------------- stopping
+
+struct stop_source::impl {
+  std::atomic<bool> stopped{false};
+  std::mutex mutex;
+  std::function<void()> wake;
+};
+
+stop_source::stop_source() : impl_(std::make_shared<impl>()) {}
+
+void stop_source::stop() const noexcept {
+  std::lock_guard const lock(impl_->mutex);
+  if (impl_->stopped.exchange(true)) return;
+  if (auto const wake = std::exchange(impl_->wake, {})) wake();
+}
+
+bool stop_source::stopped() const noexcept { return impl_->stopped; }
+
+void stop_source::on_stop(std::function<void()> wake) const {
+  std::lock_guard const lock(impl_->mutex);
+  if (impl_->stopped && wake) wake();
+  else impl_->wake = std::move(wake);
+}
+
 // ---------------------------------------------------------------- deadlines and loops
 
 namespace detail {
@@ -160,7 +184,7 @@ namespace {
 constexpr auto cancel_grace = std::chrono::milliseconds(20);  // time for cancelled work to leave on its own terms
 }
 
-task<wait_end> wait_for_end(task<void> work, deadline until) {
+task<wait_end> wait_for_end(task<void> work, deadline until, std::optional<stop_source> stop) {
   auto const executor = co_await asio::this_coro::executor;
   struct race {
     explicit race(asio::any_io_executor const& e) : timer(e) {}
@@ -176,17 +200,22 @@ task<wait_end> wait_for_end(task<void> work, deadline until) {
                    state->failure = e;
                    state->timer.cancel();
                  }));
+  if (stop) stop->on_stop([state, executor] { asio::post(executor, [state] { state->timer.cancel(); }); });
   boost::system::error_code ec;
-  co_await state->timer.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+  auto token = asio::redirect_error(asio::use_awaitable, ec);
+  if (!stop || !stop->stopped()) co_await state->timer.async_wait(token);
+  if (stop) stop->on_stop({});
   bool const outer_cancelled = (co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none;
-  auto const end = state->ended ? wait_end::finished : outer_cancelled ? wait_end::cancelled : wait_end::expired;
+  bool const stopped = outer_cancelled || (stop && stop->stopped());
+  auto const end = state->ended ? wait_end::finished : stopped ? wait_end::cancelled : wait_end::expired;
   if (!state->ended) {
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     state->stop.emit(asio::cancellation_type::terminal);
     if (!state->ended) {
       state->timer.expires_after(cancel_grace);
-      co_await state->timer.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+      co_await state->timer.async_wait(token);
     }
+    co_await asio::this_coro::reset_cancellation_state();
   }
   // What cancelled work throws on its way out is the cancellation itself.
   if (end == wait_end::finished && state->failure) std::rethrow_exception(state->failure);

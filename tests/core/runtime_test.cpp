@@ -143,3 +143,13 @@ TEST_CASE("cancelling a wait for offloaded work returns at once", "[unit]") {
   CHECK(seen.error().is(errc::cancelled));
   gate->set_value();
 }
+
+TEST_CASE("a stop source ends a wait, also when it was stopped before", "[unit]") {
+  stop_source stop;
+  std::thread other([stop] { stop.stop(); });
+  auto const r = run_blocking(with_deadline(never(), no_deadline, "the wait", stop), "f", "async_f");
+  other.join();
+  REQUIRE_FALSE(r);
+  CHECK(r.error().is(errc::cancelled));
+  CHECK(run_blocking(with_deadline(never(), no_deadline, "again", stop), "f", "async_f").error().is(errc::cancelled));
+}

@@ -56,6 +56,7 @@ struct error {
   std::string where;       ///< Room and operation, e.g. "gguf.open".
   bool retryable = false;  ///< Whether the same call may succeed later.
   std::string path;        ///< The file, JSON pointer or name concerned; empty where there is none.
+  std::string unsaved;     ///< With errc::store_failed: the answer that did not reach the disk, as JSON.
 
   error() = default;
   error(errc code, std::string message, std::string where = {}, std::string path = {});

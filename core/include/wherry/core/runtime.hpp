@@ -91,11 +91,27 @@ task<result<R>> offload(compute_pool pool, F work, std::string label = {}) {
   }
 }
 
+/// Tells work under way to end; a cheap copyable handle, safe from any thread and more than once.
+class stop_source {
+ public:
+  stop_source();
+  void stop() const noexcept;
+  bool stopped() const noexcept;
+
+  /// Calls `wake` once when stop() is called, at once when it was; on the stopping thread. An empty function
+  /// forgets the earlier one. There is one waker at a time.
+  void on_stop(std::function<void()> wake) const;
+
+ private:
+  struct impl;
+  std::shared_ptr<impl> impl_;
+};
+
 namespace detail {
 enum class wait_end { finished, expired, cancelled };
-/// Awaits `work`. At the deadline, or when the caller is cancelled, cancels it and gives it a moment to leave; work that
-/// ignores that is left behind, detached.
-task<wait_end> wait_for_end(task<void> work, deadline until);
+/// Awaits `work`. At the deadline, when the caller is cancelled or `stop` is called, cancels it and gives it a moment to
+/// leave; work that ignores that is left behind, detached.
+task<wait_end> wait_for_end(task<void> work, deadline until, std::optional<stop_source> stop);
 /// Runs a task to its end on a private loop of this thread.
 void drive(task<void> work);
 /// True on a thread that is inside an Asio loop (any io_context or thread_pool).
@@ -103,17 +119,18 @@ bool loop_runs_here() noexcept;
 error loop_error(char const* blocking_form, char const* async_form);
 }  // namespace detail
 
-/// Awaits `work` until the deadline; past it the work is cancelled.
+/// Awaits `work` until the deadline, or until `stop` is called; then the work is cancelled.
 /// Fails with: errc::deadline_exceeded, its message naming `what`; errc::cancelled; else whatever the work fails with.
 /// Lifetime: work that ignores cancellation is left behind; what it refers to must outlive it.
 template <class T>
-task<result<T>> with_deadline(task<result<T>> work, deadline until, std::string what) {
-  if (until == no_deadline) co_return co_await std::move(work);
+task<result<T>> with_deadline(task<result<T>> work, deadline until, std::string what,
+                              std::optional<stop_source> stop = std::nullopt) {
+  if (until == no_deadline && !stop) co_return co_await std::move(work);
   auto outcome = std::make_shared<std::optional<result<T>>>();
   auto store = [](task<result<T>> inner, std::shared_ptr<std::optional<result<T>>> slot) -> task<void> {
     slot->emplace(co_await std::move(inner));
   };
-  auto const end = co_await detail::wait_for_end(store(std::move(work), outcome), until);
+  auto const end = co_await detail::wait_for_end(store(std::move(work), outcome), until, std::move(stop));
   if (end != detail::wait_end::expired && *outcome) co_return std::move(**outcome);
   if (end == detail::wait_end::cancelled) co_return error{errc::cancelled, what + " was cancelled", "with_deadline"};
   co_return error{errc::deadline_exceeded, what + " did not end before its deadline", "with_deadline"};
