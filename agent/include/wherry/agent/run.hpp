@@ -19,6 +19,9 @@ namespace wherry::inline v0 {
 
 /// One model call of a run and what came of it.
 struct step_record {
+  model_request request;            ///< What was sent; its messages stand in the transcript, see request_of().
+  std::size_t history_dropped = 0;  ///< Messages of older turns left out because they did not fit the context.
+  std::size_t transcript_end = 0;   ///< The request's messages end here.
   message answer;
   finish_reason reason = finish_reason::stop;
   token_usage usage;
@@ -29,13 +32,17 @@ struct step_record {
 struct run_record {
   ulid id;
   std::uint64_t seed = 0;
-  std::string status;                  ///< "finished", or the errc word of its outcome.
-  std::string output_text;             ///< The final answer as the model wrote it.
-  std::vector<message> new_messages;   ///< What the run adds to the session: user message, steps, results, final answer.
-  token_usage usage;                   ///< Summed over the steps.
+  std::string status;               ///< "finished", or the errc word of its outcome.
+  std::string output_text;          ///< The final answer as the model wrote it.
+  std::vector<message> transcript;  ///< System message, history, and what the run added.
+  std::size_t first_new = 0;        ///< Where the run's own messages begin: its user message.
+  std::size_t system_messages = 0;  ///< How many of the first messages are the agent's instructions (0 or 1).
+  token_usage usage;                ///< Summed over the steps.
   std::vector<step_record> steps;
   std::vector<notice> notices;
-  std::vector<model_request> requests; ///< What each step sent; agent::show renders one exactly.
+
+  /// The model request of a step, complete, as it was submitted.
+  model_request request_of(std::size_t step) const;
 };
 
 /// The outcome of a run that finished: its output, and the record.

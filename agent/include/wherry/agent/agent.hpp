@@ -1,0 +1,159 @@
+#pragma once
+// agent: the definition of who answers, with what and within which limits. An immutable value, cheap to copy; a run of
+// it has its own state, so threads may run one agent at the same time.
+//
+//   auto desk = wherry::agent{llm, "Plan trips."}
+//       .with(wherry::tool("forecast", "Weather forecast.", forecast))
+//       .limits({.steps = 8, .total_tokens = 20'000, .time = std::chrono::seconds{30}});
+//   if (auto r = desk.run<trip>("Seoul, three days", session)) use(r->output);
+
+#include <wherry/agent/run.hpp>
+#include <wherry/core/clock.hpp>
+#include <wherry/core/result.hpp>
+#include <wherry/core/task.hpp>
+#include <wherry/llm/model.hpp>
+#include <wherry/memory/session.hpp>
+#include <wherry/tools/approval_policy.hpp>
+#include <wherry/tools/tool.hpp>
+
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace wherry::inline v0 {
+
+class trace_sink;
+
+/// Bounds of one run. Reaching one ends the run with errc::limit_reached (time: errc::deadline_exceeded).
+struct run_limits {
+  std::size_t steps = 8;               ///< Model calls. On the last one tools are masked: it can only answer.
+  std::size_t total_tokens = 20'000;   ///< Prompt and answer tokens of all steps together.
+  std::size_t step_tokens = 1'024;     ///< Answer tokens of one step.
+  std::size_t tool_calls = 64;         ///< Calls dispatched.
+  std::chrono::milliseconds time = std::chrono::seconds{300};  ///< Wall clock, from start to outcome.
+};
+
+/// An answer to a pending call, bound to that very call: its id, tool and arguments.
+struct approval {
+  std::string call_id;
+  std::string call_hash;  ///< Content hash of tool name and arguments; a changed call is not approved by it.
+  bool allowed = false;
+  std::string reason;     ///< Told to the model when denied.
+};
+approval approve(pending_call const& pending);
+approval deny(pending_call const& pending, std::string reason = "the user denied this call");
+
+/// What an output type asks of the model: its schema, and the strict check of an answer.
+struct output_contract {
+  std::optional<raw_json> schema;                        ///< Absent: text.
+  result<void> (*check)(std::string_view text) = nullptr;
+
+  template <class T>
+  static output_contract of() {
+    if constexpr (std::same_as<T, std::string>) {
+      return {};
+    } else {
+      return {schema_of<T>(), [](std::string_view text) -> result<void> {
+                auto value = decode<T>(text);
+                if (!value) return std::move(value).error();
+                return {};
+              }};
+    }
+  }
+};
+
+/// An immutable agent. Copies share everything; each function that changes something returns a changed copy.
+/// Two tools of one name are an error of the first run.
+class agent {
+ public:
+  /// `llm` is a model handle (local_model, scripted_model) or a std::shared_ptr<model>; the agent keeps it alive.
+  /// `instructions` become the system message; empty: none.
+  agent(std::shared_ptr<model> llm, std::string instructions = {});
+  template <class M>
+    requires(std::convertible_to<M const&, std::shared_ptr<model>> && !std::same_as<M, std::shared_ptr<model>>)
+  agent(M const& llm, std::string instructions = {})
+      : agent(static_cast<std::shared_ptr<model>>(llm), std::move(instructions)) {}
+
+  agent named(std::string name) const;
+  agent with(tool t) const;
+  agent limits(run_limits const& bounds) const;
+  agent sampling(sampling_options const& options) const;
+  agent seed(std::uint64_t seed) const;             ///< Fixed seed; without it each run draws one and records it.
+  agent first_step(tool_choice choice) const;       ///< Whether the first step may, must or must not call tools.
+  agent approvals(approval_policy policy) const;    ///< Default: every call is allowed.
+  agent durability(wherry::v0::durability how) const;  ///< Of the commits of a run; default: synced.
+  agent trace(std::shared_ptr<trace_sink> sink) const;
+  agent time_source(std::shared_ptr<clock const> source) const;
+  agent stop(std::vector<std::string> sequences) const;
+
+  std::string const& name() const noexcept;
+  std::string const& instructions() const noexcept;
+  std::shared_ptr<model> const& llm() const noexcept;
+  std::vector<tool_spec> const& tools() const noexcept;  ///< Sorted by name.
+
+  /// This agent as a tool of another: the tool's name and description are given, its argument is one message.
+  tool ask(std::string tool_name, std::string description) const;
+
+  /// Runs to the outcome on the calling thread.
+  /// Fails with: see run<T>::result; errc::would_block_loop on a thread that runs an event loop (use async_run).
+  template <class T = std::string>
+  result<run_result<T>> run(std::string text) const {
+    return start<T>(std::move(text)).result();
+  }
+  template <class T = std::string>
+  result<run_result<T>> run(std::string text, session const& in) const {
+    return start<T>(std::move(text), in).result();
+  }
+  template <class T = std::string>
+  task<result<run_result<T>>> async_run(std::string text) const {
+    auto started = start<T>(std::move(text));
+    co_return co_await started.async_result();
+  }
+  template <class T = std::string>
+  task<result<run_result<T>>> async_run(std::string text, session in) const {
+    auto started = start<T>(std::move(text), in);
+    co_return co_await started.async_result();
+  }
+
+  /// A run to be pulled; nothing happens before its first event is asked for.
+  template <class T = std::string>
+  wherry::v0::run<T> start(std::string text) const {
+    return wherry::v0::run<T>(begin(message::user(std::move(text)), std::nullopt, output_contract::of<T>()));
+  }
+  template <class T = std::string>
+  wherry::v0::run<T> start(std::string text, session const& in) const {
+    return wherry::v0::run<T>(begin(message::user(std::move(text)), in, output_contract::of<T>()));
+  }
+  /// The same with a whole message (images, files, ...) and an output described by data instead of a type.
+  wherry::v0::run<std::string> start(message text, std::optional<session> in, output_contract output) const {
+    return wherry::v0::run<std::string>(begin(std::move(text), std::move(in), std::move(output)));
+  }
+
+  /// Goes on with the run of a session that waits for approval, also in another process.
+  /// Fails with: errc::not_found when nothing waits; errc::needs_approval when some calls are still unanswered;
+  /// errc::denied when an approval does not match its call.
+  template <class T = std::string>
+  wherry::v0::run<T> resume(session const& in, std::vector<approval> answers) const {
+    return wherry::v0::run<T>(begin_resumed(in, std::move(answers), output_contract::of<T>()));
+  }
+
+  /// The exact request of a step, from a record: messages, rendered text, token ids.
+  result<rendered_request> show(run_record const& record, std::size_t step) const;
+
+  struct definition;
+
+ private:
+  explicit agent(std::shared_ptr<definition const> d) : definition_(std::move(d)) {}
+  detail::run_base begin(message text, std::optional<session> in, output_contract output) const;
+  detail::run_base begin_resumed(session const& in, std::vector<approval> answers, output_contract output) const;
+
+  std::shared_ptr<definition const> definition_;
+};
+
+}  // namespace wherry::inline v0

@@ -1,0 +1,467 @@
+#include "runner.hpp"
+
+#include <wherry/core/hash.hpp>
+#include <wherry/core/json.hpp>
+#include <wherry/memory/transaction.hpp>
+
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <algorithm>
+#include <cassert>
+
+namespace wherry::inline v0::detail {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::size_t history_drop_share = 4;  // an overflow drops at least a quarter of the old turns: few cache breaks
+
+session_event opened_event(ulid const& run, agent::definition const& a, std::uint64_t seed) {
+  json j;
+  j["agent"] = a.name;
+  j["model"] = a.llm->info().name;
+  j["fingerprint"] = a.llm->info().fingerprint;
+  j["seed"] = seed;
+  j["limits"] = {{"steps", a.limits.steps},
+                 {"total_tokens", a.limits.total_tokens},
+                 {"step_tokens", a.limits.step_tokens},
+                 {"tool_calls", a.limits.tool_calls},
+                 {"time_ms", a.limits.time.count()}};
+  return {.type = event_type::run_opened, .run = run, .payload = to_text(j)};
+}
+
+// The seed of a resumed run is the one it was opened with.
+std::optional<std::uint64_t> seed_of(session_event const& opened) {
+  auto const j = parse_json(opened.payload);
+  if (!j || !j->contains("seed") || !(*j)["seed"].is_number_unsigned()) return std::nullopt;
+  return (*j)["seed"].get<std::uint64_t>();
+}
+
+std::string hash_of(tool_call const& call) { return content_hash(call.name + '\n' + call.arguments); }
+
+token_usage sum(token_usage a, token_usage const& b) {
+  a.prompt_tokens += b.prompt_tokens;
+  a.cached_prompt_tokens += b.cached_prompt_tokens;
+  a.completion_tokens += b.completion_tokens;
+  a.estimated = a.estimated || b.estimated;
+  return a;
+}
+
+message results_message(std::vector<tool_result> results) {
+  message m{role::tool, {}};
+  for (auto& r : results) m.parts.push_back(std::move(r));
+  return m;
+}
+
+}  // namespace
+
+runner::runner(std::shared_ptr<agent::definition const> a, message user, std::optional<session> in, output_contract output)
+    : agent_(std::move(a)), session_(std::move(in)), output_(std::move(output)) {
+  record.transcript.push_back(std::move(user));
+}
+
+runner::runner(std::shared_ptr<agent::definition const> a, session in, std::vector<approval> answers,
+               output_contract output)
+    : agent_(std::move(a)),
+      session_(std::move(in)),
+      output_(std::move(output)),
+      answers_(std::move(answers)),
+      phase_(phase::reopen) {}
+
+// ---------------------------------------------------------------- driving
+
+task<std::optional<run_event>> runner::async_next() {
+  bool const throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);
+  while (ready_.empty() && phase_ != phase::over) co_await advance();
+  co_await asio::this_coro::throw_if_cancelled(throws);
+  if (ready_.empty()) co_return std::nullopt;
+  auto event = std::move(ready_.front());
+  ready_.pop_front();
+  if (handler_) handler_(event);
+  co_return event;
+}
+
+task<result<void>> runner::async_end() {
+  bool const throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);
+  while (phase_ != phase::over || !ready_.empty()) {
+    if (ready_.empty()) co_await advance();
+    for (; !ready_.empty(); ready_.pop_front())
+      if (handler_) handler_(ready_.front());
+  }
+  co_await asio::this_coro::throw_if_cancelled(throws);
+  if (failure) co_return *failure;
+  co_return result<void>{};
+}
+
+void runner::cancel() noexcept {
+  stop_.stop();
+  std::lock_guard const lock(stream_mutex_);
+  if (stream_) stream_->cancel();
+}
+
+void runner::refuse(error why) {
+  if (phase_ == phase::over) return;
+  failure = std::move(why);
+  record.status = failure->code.message();
+  phase_ = phase::over;
+}
+
+void runner::emit(run_event event) { ready_.push_back(std::move(event)); }
+
+void runner::note(notice what) {
+  record.notices.push_back(what);
+  emit(run_notice{std::move(what)});
+}
+
+// The nine things of a run, in order; 1 to 3 and 5 to 6 repeat for each step.
+task<void> runner::advance() {
+  auto const cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
+  if (cancelled != asio::cancellation_type::none) {
+    cancel();
+    co_await asio::this_coro::reset_cancellation_state();  // what is left to do is to write the end down
+  }
+  bool const working = phase_ != phase::close && phase_ != phase::over && phase_ != phase::listen;
+  if (stop_.stopped() && working && !failure) end_with({errc::cancelled, "the run was cancelled", "agent.run"});
+  switch (phase_) {
+    case phase::open: co_await open(); break;      // 1. the message arrives and is committed; the run opens
+    case phase::reopen: co_await reopen(); break;  //    (or: a paused run goes on)
+    case phase::compose: compose(); break;         // 2.-3. history and instructions become the request
+    case phase::ask: ask(); break;                 // 4. the model is asked
+    case phase::listen: co_await listen(); break;  //    and streams
+    case phase::decide: decide(); break;           // 5. the response becomes a next step
+    case phase::act: co_await act(); break;        // 6. tools run, their results are committed
+    case phase::close: co_await close(); break;    // 7.-9. the end is committed and told
+    case phase::over: break;
+  }
+}
+
+// ---------------------------------------------------------------- opening
+
+task<void> runner::open() {
+  started_ = agent_->time_source->now();
+  since_ = std::chrono::steady_clock::now();
+  until_ = since_ + agent_->limits.time;
+  record.id = agent_->seed ? ulid::draw(started_, {.run = *agent_->seed}) : ulid::fresh();
+  record.seed = agent_->seed.value_or(0);
+  if (!agent_->seed)
+    for (int i = 8; i < 16; ++i) record.seed = (record.seed << 8) | record.id.bytes[static_cast<std::size_t>(i)];
+  if (agent_->broken) {
+    failure = *agent_->broken;
+    record.status = failure->code.message();
+    phase_ = phase::over;
+    co_return;
+  }
+
+  message user = std::move(record.transcript.front());
+  record.transcript.clear();
+  if (!agent_->instructions.empty()) record.transcript.push_back(message::system(agent_->instructions));
+  record.system_messages = record.transcript.size();
+  if (session_) {
+    auto seen = session_->last_seq();
+    auto past = session_->history();
+    if (!seen || !past) {
+      failure = !seen ? std::move(seen).error() : std::move(past).error();
+      record.status = failure->code.message();
+      phase_ = phase::over;
+      co_return;
+    }
+    last_seq_ = *seen;
+    std::move(past->begin(), past->end(), std::back_inserter(record.transcript));
+  }
+  record.first_new = record.transcript.size();
+  emit(run_started{record.id.text(), agent_->name, agent_->llm->info().name, record.seed});
+  phase_ = phase::compose;
+  if (session_) {
+    std::vector<session_event> events;
+    events.push_back(opened_event(record.id, *agent_, record.seed));
+    events.push_back(message_event(event_type::user_message, record.id, user));
+    record.transcript.push_back(std::move(user));
+    co_await commit(std::move(events));
+  } else {
+    record.transcript.push_back(std::move(user));
+  }
+}
+
+task<void> runner::reopen() {
+  auto const refused = [&](error why) {
+    failure = std::move(why);
+    record.status = failure->code.message();
+    phase_ = phase::over;
+  };
+  auto pending = session_->pending();
+  auto open_runs = session_->open_runs();
+  auto seen = session_->last_seq();
+  if (!pending || !open_runs || !seen)
+    co_return refused(!pending ? pending.error() : !open_runs ? open_runs.error() : seen.error());
+  if (pending->empty())
+    co_return refused({errc::not_found, "no call of session \"" + session_->name() + "\" waits for approval", "agent.resume"});
+  auto const run = pending->front().run;
+  for (auto const& waiting : *pending) {
+    auto const answer = std::find_if(answers_.begin(), answers_.end(),
+                                     [&](approval const& a) { return a.call_id == waiting.call.id; });
+    if (answer == answers_.end())
+      co_return refused({errc::needs_approval, "the call " + waiting.call.id + " of " + waiting.call.name +
+                                                   " still waits for an answer; resume with all of session.pending()",
+                         "agent.resume"});
+    if (answer->call_hash != hash_of(waiting.call))
+      co_return refused({errc::denied, "the approval of " + waiting.call.id + " was given for another call", "agent.resume"});
+  }
+  auto const opened = std::find_if(open_runs->begin(), open_runs->end(), [&](open_run const& r) { return r.run == run; });
+  if (opened == open_runs->end())
+    co_return refused({errc::store_damaged, "a call waits for approval, but its run is not open", "agent.resume"});
+
+  auto history = session_->history();
+  if (!history) co_return refused(history.error());
+  last_seq_ = *seen;
+  started_ = agent_->time_source->now();
+  since_ = std::chrono::steady_clock::now();
+  until_ = since_ + agent_->limits.time;
+  record.id = run;
+  if (!agent_->instructions.empty()) record.transcript.push_back(message::system(agent_->instructions));
+  record.system_messages = record.transcript.size();
+  std::move(history->begin(), history->end(), std::back_inserter(record.transcript));
+  record.first_new = record.transcript.size();
+  for (auto const& event : opened->events) {
+    if (event.type == event_type::run_opened) record.seed = seed_of(event).value_or(0);
+    bool const is_message = event.type == event_type::user_message || event.type == event_type::assistant_message ||
+                            event.type == event_type::tool_results;
+    if (!is_message) continue;
+    auto parsed = parse_json(event.payload);
+    auto m = parsed ? message_from_json(*parsed) : result<message>(parsed.error());
+    if (!m) co_return refused(m.error());
+    // Steps done before the pause count against the limits and keep their places in the random numbers.
+    if (m->role == role::assistant) record.steps.push_back({.request = {}, .answer = *m, .usage = {}, .notices = {}});
+    record.transcript.push_back(std::move(*m));
+  }
+  resumed_calls_ = record.transcript.back().tool_calls();
+  std::vector<session_event> events;
+  for (auto const& waiting : *pending) {
+    auto const& answer = *std::find_if(answers_.begin(), answers_.end(),
+                                       [&](approval const& a) { return a.call_id == waiting.call.id; });
+    events.push_back(call_resolved_event(run, waiting.call.id, answer.allowed ? "approved" : "denied"));
+    if (!answer.allowed) denied_.push_back({waiting.call.id, waiting.call.name, answer.reason, true});
+  }
+  emit(run_started{record.id.text(), agent_->name, agent_->llm->info().name, record.seed});
+  phase_ = phase::act;
+  co_await commit(std::move(events));
+}
+
+// ---------------------------------------------------------------- asking
+
+void runner::compose() {
+  auto const& limits = agent_->limits;
+  std::size_t const step = record.steps.size() + 1;
+  std::size_t const used = record.usage.prompt_tokens + record.usage.completion_tokens;
+  if (step > limits.steps)
+    return end_with({errc::limit_reached, "the run took " + std::to_string(limits.steps) +
+                                              " steps without a final answer; raise run_limits::steps",
+                     "agent.run"});
+  if (used >= limits.total_tokens)
+    return end_with({errc::limit_reached, "the run used " + std::to_string(used) + " of " +
+                                              std::to_string(limits.total_tokens) +
+                                              " tokens without a final answer; raise run_limits::total_tokens",
+                     "agent.run"});
+  if (std::chrono::steady_clock::now() >= until_)
+    return end_with({errc::deadline_exceeded, "the run did not end within " + std::to_string(limits.time.count()) + " ms",
+                     "agent.run"});
+  step_record s;
+  s.request.tools = agent_->specs;
+  s.request.choice = step == 1 ? agent_->first_step : tool_choice::automatic;
+  // The last step can only answer. Tools stay in the prompt, so that the prefix does not change; they are masked.
+  if (step == limits.steps && s.request.choice != tool_choice::required) s.request.choice = tool_choice::none;
+  s.request.output_schema = output_.schema;
+  s.request.sampling = agent_->sampling;
+  s.request.stop = agent_->stop;
+  s.request.max_tokens = std::min(limits.step_tokens, limits.total_tokens - used);
+  s.request.until = until_;
+  s.request.draws = {.run = record.seed, .step = static_cast<std::uint32_t>(step)};
+  s.transcript_end = record.transcript.size();
+  record.steps.push_back(std::move(s));
+  emit(step_started{step});
+  step_started_ = agent_->trace ? agent_->time_source->now() : 0;
+  step_since_ = std::chrono::steady_clock::now();
+  phase_ = phase::ask;
+}
+
+void runner::ask() {
+  record.steps.back().history_dropped = history_dropped_;
+  auto stream = agent_->llm->submit(record.request_of(record.steps.size() - 1));
+  if (!stream && stream.error().is(errc::context_overflow) && drop_old_turns()) return;  // compose again, ask again
+  if (!stream) {
+    record.steps.pop_back();
+    return end_with(std::move(stream).error());
+  }
+  std::lock_guard const lock(stream_mutex_);
+  stream_ = std::move(*stream);
+  if (stop_.stopped()) stream_->cancel();
+  partial_.clear();
+  phase_ = phase::listen;
+}
+
+bool runner::drop_old_turns() {
+  // Whole turns only: a turn begins with a user message, so a call and its result are never parted.
+  std::vector<std::size_t> turns;
+  for (std::size_t i = record.system_messages + history_dropped_; i < record.first_new; ++i)
+    if (record.transcript[i].role == role::user) turns.push_back(i);
+  if (turns.empty()) return false;
+  std::size_t const drop = std::max<std::size_t>(1, turns.size() / history_drop_share);
+  std::size_t const end = drop < turns.size() ? turns[drop] : record.first_new;
+  history_dropped_ = end - record.system_messages;
+  note({"history", std::to_string(drop) + (drop == 1 ? " old turn was" : " old turns were") +
+                       " left out of the request: the session no longer fits the model's context"});
+  return true;
+}
+
+task<void> runner::listen() {
+  auto event = co_await stream_->async_next();
+  if (!event) {
+    {
+      std::lock_guard const lock(stream_mutex_);
+      stream_.reset();
+    }
+    record.steps.back().answer = message::assistant(partial_);
+    if (!partial_.empty()) record.transcript.push_back(message::assistant(partial_));
+    end_with(std::move(event).error());
+    co_return;
+  }
+  if (auto* e = std::get_if<text_delta>(&*event)) {
+    partial_ += e->text;
+    emit(answer_text{std::move(e->text)});
+  } else if (auto* e = std::get_if<reasoning_delta>(&*event)) {
+    emit(answer_reasoning{std::move(e->text)});
+  } else if (auto* e = std::get_if<tool_call_ready>(&*event)) {
+    emit(call_requested{std::move(e->call)});
+  } else if (auto* e = std::get_if<token_chosen>(&*event)) {
+    emit(answer_token{std::move(*e)});
+  } else {
+    std::lock_guard const lock(stream_mutex_);
+    stream_.reset();
+    response_ = std::get<response_end>(std::move(*event));
+    phase_ = phase::decide;
+  }
+}
+
+// ---------------------------------------------------------------- the next step
+
+void runner::decide() {
+  auto& step = record.steps.back();
+  step.answer = std::move(response_->answer);
+  step.reason = response_->reason;
+  step.usage = response_->usage;
+  step.notices = std::move(response_->notices);
+  record.usage = sum(record.usage, step.usage);
+  record.transcript.push_back(step.answer);
+  for (auto const& n : step.notices)
+    if (std::find(record.notices.begin(), record.notices.end(), n) == record.notices.end()) note(n);
+  emit(step_finished{record.steps.size(), step.reason, step.usage});
+  response_.reset();
+  trace_span_end(trace_names::chat, record.steps.size() * 1000, 1, step_started_, step_since_,
+                 {{trace_names::request_model, agent_->llm->info().name},
+                  {trace_names::input_tokens, static_cast<std::int64_t>(step.usage.prompt_tokens)},
+                  {trace_names::output_tokens, static_cast<std::int64_t>(step.usage.completion_tokens)},
+                  {trace_names::finish_reason, std::string(to_string(step.reason))}});
+
+  auto const calls = step.answer.tool_calls();
+  if (!calls.empty()) {
+    if (calls_dispatched_ + calls.size() > agent_->limits.tool_calls)
+      return end_with({errc::limit_reached, "the run wanted more than " + std::to_string(agent_->limits.tool_calls) +
+                                                " tool calls; raise run_limits::tool_calls",
+                       "agent.run"});
+    phase_ = phase::act;
+    return;
+  }
+  record.output_text = step.answer.text();
+  if (step.reason == finish_reason::length) {
+    if (output_.schema)
+      return end_with({errc::limit_reached, "the answer was cut off by run_limits::step_tokens before it was complete",
+                       "agent.run"});
+    note({"length", "the answer was cut off after " + std::to_string(step.usage.completion_tokens) + " tokens"});
+  }
+  if (output_.check) {
+    if (auto valid = output_.check(record.output_text); !valid) {
+      error e = std::move(valid).error();
+      e.where = "agent.run";
+      return end_with(std::move(e));
+    }
+  }
+  phase_ = phase::close;
+}
+
+void runner::end_with(error why) {
+  if (!failure) failure = std::move(why);
+  phase_ = phase::close;
+}
+
+// ---------------------------------------------------------------- acting
+// (see act.cpp)
+
+// ---------------------------------------------------------------- the end
+
+bool runner::keep_in_history() const {
+  // A turn enters history when the next request can stand on it: it ends with an assistant message without open calls.
+  if (failure && (failure->is(errc::needs_approval) || failure->is(errc::output_invalid))) return false;
+  auto const& last = record.transcript.back();
+  return record.transcript.size() > record.first_new && last.role == role::assistant && last.tool_calls().empty();
+}
+
+task<void> runner::close() {
+  record.status = failure ? failure->code.message() : "finished";
+  bool const paused = failure && failure->is(errc::needs_approval);
+  if (session_ && !paused && !(failure && failure->is(errc::store_failed))) {
+    std::vector<session_event> events;
+    if (record.transcript.back().role == role::assistant && record.transcript.back().tool_calls().empty())
+      events.push_back(message_event(event_type::assistant_message, record.id, record.transcript.back()));
+    events.push_back(run_ended_event(record.id, keep_in_history(), record.status));
+    if (!co_await commit(std::move(events))) record.status = failure->code.message();
+  }
+  trace_span_end(trace_names::invoke_agent, 1, 0, started_, since_,
+                 {{trace_names::agent_name, agent_->name},
+                  {trace_names::input_tokens, static_cast<std::int64_t>(record.usage.prompt_tokens)},
+                  {trace_names::output_tokens, static_cast<std::int64_t>(record.usage.completion_tokens)}});
+  emit(run_finished{record.status, record.usage, record.steps.size()});
+  phase_ = phase::over;
+}
+
+task<bool> runner::commit(std::vector<session_event> events) {
+  if (!session_) co_return true;
+  std::size_t const added = events.size();
+  transaction tx{session_->scope()};
+  tx.append(*session_, last_seq_, std::move(events));
+  auto done = co_await tx.async_commit(agent_->durability);
+  if (!done) {
+    error cause = std::move(done).error();
+    bool const conflict = cause.is(errc::conflict);
+    error e{conflict ? errc::conflict : errc::store_failed,
+            conflict ? "another run has written to session \"" + session_->name() + "\" meanwhile; run again"
+                     : "a commit of the run failed: " + cause.message,
+            "agent.run", cause.path};
+    if (!conflict) e.code = make_error_code(errc::store_failed);
+    if (record.transcript.back().role == role::assistant) e.unsaved = to_text(to_json(record.transcript.back()));
+    failure = std::move(e);
+    phase_ = phase::close;
+    co_return false;
+  }
+  last_seq_ += added;
+  emit(committed{last_seq_});
+  co_return true;
+}
+
+void runner::trace_span_end(std::string_view name, std::uint64_t id, std::uint64_t parent, utc_ms started,
+                            std::chrono::steady_clock::time_point since, std::vector<trace_attribute> attributes) {
+  if (!agent_->trace) return;
+  trace_span span;
+  span.trace = record.id;
+  span.id = id;
+  span.parent = parent;
+  span.name = std::string(name);
+  span.started = started;
+  span.took = std::chrono::steady_clock::now() - since;
+  span.attributes = std::move(attributes);
+  agent_->trace->on_span(span);
+}
+
+}  // namespace wherry::inline v0::detail

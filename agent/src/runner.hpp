@@ -1,0 +1,83 @@
+#pragma once
+// The run loop as explicit next steps. Each advance() does one thing and queues the events it caused; whoever asks for
+// the next event drives it. The phases are the nine things of docs/architecture.md, in order.
+
+#include "definition.hpp"
+
+#include <wherry/core/runtime.hpp>
+
+#include <deque>
+#include <functional>
+#include <mutex>
+
+namespace wherry::inline v0::detail {
+
+class runner {
+ public:
+  runner(std::shared_ptr<agent::definition const> agent, message user, std::optional<session> in, output_contract output);
+  /// Goes on with the paused run of `in`.
+  runner(std::shared_ptr<agent::definition const> agent, session in, std::vector<approval> answers, output_contract output);
+
+  task<std::optional<run_event>> async_next();
+  task<result<void>> async_end();
+  void cancel() noexcept;
+  void on(std::function<void(run_event const&)> handler) { handler_ = std::move(handler); }
+  /// Ends a run whose caller must not block: nothing has happened, nothing is written.
+  void refuse(error why);
+
+  run_record record;
+  std::optional<error> failure;  // set with phase::over when there is no output
+
+ private:
+  enum class phase { open, reopen, compose, ask, listen, decide, act, close, over };
+
+  task<void> advance();
+  task<void> open();
+  task<void> reopen();
+  void compose();
+  void ask();
+  task<void> listen();
+  void decide();
+  task<void> act();
+  task<void> close();
+
+  task<bool> commit(std::vector<session_event> events);
+  task<bool> pause_for_approval(std::vector<tool_call> const& calls);
+  task<std::vector<tool_result>> dispatch(std::vector<tool_call> const& calls);
+  bool drop_old_turns();
+  void end_with(error why);
+  void emit(run_event event);
+  void note(notice what);
+  bool keep_in_history() const;
+  void trace_span_end(std::string_view name, std::uint64_t id, std::uint64_t parent, utc_ms started,
+                      std::chrono::steady_clock::time_point since, std::vector<trace_attribute> attributes);
+
+  std::shared_ptr<agent::definition const> const agent_;
+  std::optional<session> const session_;
+  output_contract const output_;
+  std::vector<approval> answers_;         // of a resumed run
+  std::vector<tool_call> resumed_calls_;  // the calls a resumed run goes on with
+  std::vector<tool_result> denied_;       // results of denied calls of a resumed run
+
+  phase phase_ = phase::open;
+  std::deque<run_event> ready_;
+  std::function<void(run_event const&)> handler_;
+
+  std::uint64_t last_seq_ = 0;             // of the session, as far as this run has seen
+  std::vector<session_event> unwritten_;   // go down with the next commit
+  std::size_t history_dropped_ = 0;
+  std::size_t calls_dispatched_ = 0;
+  deadline until_ = no_deadline;
+  std::string partial_;                    // text of the step under way
+  std::optional<response_end> response_;
+  std::optional<model_request> next_request_;
+
+  stop_source stop_;
+  std::mutex stream_mutex_;                // cancel() comes from other threads
+  std::unique_ptr<model_stream> stream_;
+
+  utc_ms started_ = 0, step_started_ = 0;
+  std::chrono::steady_clock::time_point since_, step_since_;
+};
+
+}  // namespace wherry::inline v0::detail
