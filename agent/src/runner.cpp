@@ -10,7 +10,8 @@
 #include <algorithm>
 #include <cassert>
 
-namespace wherry::inline v0::detail {
+namespace wherry::inline v0 {
+namespace detail {
 
 namespace asio = boost::asio;
 
@@ -39,20 +40,12 @@ std::optional<std::uint64_t> seed_of(session_event const& opened) {
   return (*j)["seed"].get<std::uint64_t>();
 }
 
-std::string hash_of(tool_call const& call) { return content_hash(call.name + '\n' + call.arguments); }
-
 token_usage sum(token_usage a, token_usage const& b) {
   a.prompt_tokens += b.prompt_tokens;
   a.cached_prompt_tokens += b.cached_prompt_tokens;
   a.completion_tokens += b.completion_tokens;
   a.estimated = a.estimated || b.estimated;
   return a;
-}
-
-message results_message(std::vector<tool_result> results) {
-  message m{role::tool, {}};
-  for (auto& r : results) m.parts.push_back(std::move(r));
-  return m;
 }
 
 }  // namespace
@@ -207,7 +200,7 @@ task<void> runner::reopen() {
       co_return refused({errc::needs_approval, "the call " + waiting.call.id + " of " + waiting.call.name +
                                                    " still waits for an answer; resume with all of session.pending()",
                          "agent.resume"});
-    if (answer->call_hash != hash_of(waiting.call))
+    if (answer->call_hash != call_hash(waiting.call))
       co_return refused({errc::denied, "the approval of " + waiting.call.id + " was given for another call", "agent.resume"});
   }
   auto const opened = std::find_if(open_runs->begin(), open_runs->end(), [&](open_run const& r) { return r.run == run; });
@@ -396,9 +389,6 @@ void runner::end_with(error why) {
   phase_ = phase::close;
 }
 
-// ---------------------------------------------------------------- acting
-// (see act.cpp)
-
 // ---------------------------------------------------------------- the end
 
 bool runner::keep_in_history() const {
@@ -411,7 +401,8 @@ bool runner::keep_in_history() const {
 task<void> runner::close() {
   record.status = failure ? failure->code.message() : "finished";
   bool const paused = failure && failure->is(errc::needs_approval);
-  if (session_ && !paused && !(failure && failure->is(errc::store_failed))) {
+  bool const unwritable = failure && (failure->is(errc::store_failed) || failure->is(errc::conflict));
+  if (session_ && !paused && !unwritable) {
     std::vector<session_event> events;
     if (record.transcript.back().role == role::assistant && record.transcript.back().tool_calls().empty())
       events.push_back(message_event(event_type::assistant_message, record.id, record.transcript.back()));
@@ -439,7 +430,6 @@ task<bool> runner::commit(std::vector<session_event> events) {
             conflict ? "another run has written to session \"" + session_->name() + "\" meanwhile; run again"
                      : "a commit of the run failed: " + cause.message,
             "agent.run", cause.path};
-    if (!conflict) e.code = make_error_code(errc::store_failed);
     if (record.transcript.back().role == role::assistant) e.unsaved = to_text(to_json(record.transcript.back()));
     failure = std::move(e);
     phase_ = phase::close;
@@ -464,4 +454,5 @@ void runner::trace_span_end(std::string_view name, std::uint64_t id, std::uint64
   agent_->trace->on_span(span);
 }
 
-}  // namespace wherry::inline v0::detail
+}  // namespace detail
+}  // namespace wherry::inline v0

@@ -10,7 +10,11 @@
 #include <functional>
 #include <mutex>
 
-namespace wherry::inline v0::detail {
+namespace wherry::inline v0 {
+namespace detail {
+
+/// What binds an approval to a call: the content hash of tool name and arguments.
+std::string call_hash(tool_call const& call);
 
 class runner {
  public:
@@ -64,13 +68,11 @@ class runner {
   std::function<void(run_event const&)> handler_;
 
   std::uint64_t last_seq_ = 0;             // of the session, as far as this run has seen
-  std::vector<session_event> unwritten_;   // go down with the next commit
   std::size_t history_dropped_ = 0;
   std::size_t calls_dispatched_ = 0;
   deadline until_ = no_deadline;
   std::string partial_;                    // text of the step under way
   std::optional<response_end> response_;
-  std::optional<model_request> next_request_;
 
   stop_source stop_;
   std::mutex stream_mutex_;                // cancel() comes from other threads
@@ -80,4 +82,5 @@ class runner {
   std::chrono::steady_clock::time_point since_, step_since_;
 };
 
-}  // namespace wherry::inline v0::detail
+}  // namespace detail
+}  // namespace wherry::inline v0
