@@ -44,7 +44,9 @@ struct tensor_info {
 class gguf_file {
  public:
   /// Maps a file.
-  /// Fails with: errc::not_found, errc::io_failed, errc::corrupt_file (the message says what and at which byte).
+  /// Fails with: errc::not_found, errc::io_failed, errc::corrupt_file (the message says what and at which byte),
+  /// errc::unsupported (another version, byte order or tensor type; the message names it and what is supported).
+  /// Lifetime: the file must not be cut short while it is open.
   static result<gguf_file> open(std::filesystem::path const& path);
   /// Reads a file image held in memory (for models made by the program itself).
   static result<gguf_file> from_bytes(std::vector<std::uint8_t> bytes, std::string name = "memory");
@@ -59,7 +61,7 @@ class gguf_file {
   std::optional<double> find_float(std::string_view key) const;  ///< Also from an integer value.
   std::optional<bool> find_bool(std::string_view key) const;
   std::optional<std::string_view> find_string(std::string_view key) const;
-  /// Arrays. An empty vector is a present, empty array.
+  /// Arrays. An empty vector is a present, empty array. Strings point into the mapping; find_ints reads booleans as 0, 1.
   std::optional<std::vector<std::string_view>> find_strings(std::string_view key) const;
   std::optional<std::vector<float>> find_floats(std::string_view key) const;
   std::optional<std::vector<std::int64_t>> find_ints(std::string_view key) const;
@@ -74,7 +76,7 @@ class gguf_file {
 
  private:
   struct impl;
-  explicit gguf_file(std::shared_ptr<impl const> impl) : impl_(std::move(impl)) {}
+  explicit gguf_file(std::shared_ptr<impl const> shared) : impl_(std::move(shared)) {}
   std::shared_ptr<impl const> impl_;
 };
 
@@ -94,7 +96,7 @@ class gguf_writer {
 
   /// The whole file image.
   std::vector<std::uint8_t> bytes() const;
-  /// Writes aside and renames. Fails with: errc::io_failed, errc::disk_full.
+  /// Writes aside (to path + ".part") and renames. Fails with: errc::io_failed, errc::disk_full.
   result<void> write(std::filesystem::path const& path) const;
 
  private:

@@ -66,7 +66,7 @@ class tokenizer {
   struct impl;
 
  private:
-  explicit tokenizer(std::shared_ptr<impl const> impl) : impl_(std::move(impl)) {}
+  explicit tokenizer(std::shared_ptr<impl const> shared) : impl_(std::move(shared)) {}
   std::shared_ptr<impl const> impl_;
 };
 
