@@ -1,0 +1,72 @@
+#pragma once
+// scope_handle: a user's place in a store. Every key begins with the scope's id, so no read can leave it.
+
+#include <wherry/memory/record.hpp>
+#include <wherry/memory/session.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace wherry::inline v0 {
+
+/// Longest name of a tenant, user, agent, namespace part, session, record kind or job kind, in bytes.
+inline constexpr std::size_t name_bytes_max = 1024;
+/// Longest effect key or idempotency key, in bytes.
+inline constexpr std::size_t key_bytes_max = 1024;
+/// Most parts of a namespace path.
+inline constexpr std::size_t namespace_parts_max = 16;
+
+/// Whose memory it is. Every combination is a place of its own: nothing is joined, matched or normalised, so "a", "ab",
+/// "a%" and "" never meet. Names are UTF-8 and may hold any code point, NUL included.
+struct scope_name {
+  std::string tenant = {};
+  std::string user = {};
+  std::string agent = {};
+  std::vector<std::string> space = {};  ///< Namespace path below the three.
+  friend bool operator==(scope_name const&, scope_name const&) = default;
+};
+
+/// A scope of an open store. Only store::scope makes one, so only the program that opened the store can: no text of a
+/// model, a tool or the network ever becomes a scope.
+///
+/// Threads: thread-safe; copies share one state. Lifetime: keeps the store open.
+/// Fails with, every function: errc::invalid_argument when the scope's name was refused (the message says why);
+/// errc::store_damaged; errc::io_failed. A scope nobody has written to is empty, not an error.
+class scope_handle {
+ public:
+  scope_name const& name() const noexcept;
+
+  /// The session of that name, whether it exists already or not.
+  wherry::v0::session session(std::string name) const;
+  /// All sessions, by name (byte order).
+  result<std::vector<session_info>> sessions() const;
+
+  /// Absent: nullopt.
+  result<std::optional<wherry::v0::record>> record(ulid const& id) const;
+  /// Records with an id after `after`, by id, at most `limit`.
+  result<std::vector<wherry::v0::record>> records(ulid const& after = {}, std::size_t limit = 1000) const;
+
+  /// The journal's line of a key. Absent: nullopt.
+  result<std::optional<effect_record>> effect(std::string const& key) const;
+  /// Effects that are intents or unknown, by key: after a crash, what has to be resolved.
+  result<std::vector<effect_record>> unfinished_effects() const;
+
+  /// Jobs that are not done, claimed or not, by id.
+  result<std::vector<outbox_job>> jobs() const;
+  /// The oldest free job of a kind, now held for `lease`; nullopt when there is none. When the lease ends without
+  /// transaction::finish, the job is free again, also after a crash.
+  result<std::optional<outbox_job>> claim_job(std::string const& kind, std::chrono::milliseconds lease) const;
+
+ private:
+  friend class session;
+  friend class store;
+  friend class transaction;
+  explicit scope_handle(std::shared_ptr<memory_detail::scope_state> state);
+
+  std::shared_ptr<memory_detail::scope_state> state_;
+};
+
+}  // namespace wherry::inline v0

@@ -1,0 +1,64 @@
+#pragma once
+// store: one directory that holds everything a program knows about its users. What a commit acknowledged is there
+// after a crash, whole; what it did not acknowledge is there whole or not at all.
+
+#include <wherry/memory/scope.hpp>
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+
+namespace wherry::inline v0 {
+
+namespace memory_detail {
+struct store_state;
+}
+
+/// What "committed" means when commit returns.
+enum class durability {
+  synced,  ///< On the disk: survives the machine losing power, on a disk that honours fsync.
+  os,      ///< With the operating system: survives the process dying, not the machine.
+};
+
+/// Defaults keep a process with a store small; a server raises the three byte sizes.
+struct store_options {
+  bool read_only = false;         ///< A frozen view; works beside a writer in another process. Writes nothing.
+  bool create_if_missing = true;  ///< Ignored when read_only.
+  durability commit_durability = durability::synced;       ///< Of commits that do not name one.
+  std::size_t write_buffer_bytes = std::size_t{16} << 20;  ///< Unflushed data, all column families together.
+  std::size_t block_cache_bytes = std::size_t{8} << 20;    ///< Uncompressed blocks kept for reads.
+  std::size_t log_bytes_max = std::size_t{64} << 20;       ///< Write-ahead log on disk before it is flushed away.
+  std::shared_ptr<clock const> time_source = {};           ///< Null: the system's clock.
+};
+
+/// An open store. A cheap handle: copies, scopes and sessions share it; it closes when the last of them goes, and
+/// closing syncs what was committed with durability::os.
+///
+/// Threads: thread-safe. One writer per directory, across processes and within one; any number of readers.
+/// Example: wherry::store db{"./data"};
+class store {
+ public:
+  /// As open(); throws wherry::exception.
+  explicit store(std::filesystem::path const& path, store_options options = {});
+
+  /// Opens or creates the store in the directory `path`.
+  /// Fails with: errc::store_busy, naming path and pid, while another writer has it (trying again helps once that one
+  /// is gone); errc::store_damaged when it lacks data it once acknowledged or a checksum fails; errc::not_found when it
+  /// does not exist and must not be created; errc::unsupported when a newer wherry wrote it; errc::io_failed.
+  static result<store> open(std::filesystem::path const& path, store_options options = {});
+
+  /// A scope of this store. Never fails: a name that is refused (not UTF-8, longer than name_bytes_max, more than
+  /// namespace_parts_max parts) shows as errc::invalid_argument from the first function called.
+  scope_handle scope(scope_name name) const;
+
+  /// Makes everything committed so far durable, durability::os included.
+  result<void> sync() const;
+
+  std::filesystem::path const& path() const noexcept;
+
+ private:
+  explicit store(std::shared_ptr<memory_detail::store_state> state);
+  std::shared_ptr<memory_detail::store_state> state_;
+};
+
+}  // namespace wherry::inline v0

@@ -1,0 +1,73 @@
+#pragma once
+// transaction: the one way anything is written to a store. All of it is committed, or none of it.
+
+#include <wherry/memory/store.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <variant>
+#include <vector>
+
+namespace wherry::inline v0 {
+
+namespace memory_detail {
+class scope_commit;
+}
+
+/// A point in the store's order of commits. Every change of the commit that returned it is at or before it.
+using commit_seq = std::uint64_t;
+
+/// Largest transaction, in payload bytes; a larger one is refused with errc::limit_reached.
+inline constexpr std::size_t transaction_bytes_max = std::size_t{64} << 20;
+
+/// Collects changes of one scope and commits them as one batch. Move only.
+///
+/// Threads: one at a time; transactions of different threads may commit at once, those of one scope follow each other.
+/// Example:
+///   transaction tx{scope};
+///   tx.append(session, seen, {user_event, assistant_event}).put({.kind = "fact", .text = "likes tea"});
+///   auto done = tx.commit(durability::synced);
+class transaction {
+ public:
+  explicit transaction(scope_handle scope);
+  transaction(transaction&&) noexcept = default;
+  transaction& operator=(transaction&&) noexcept = default;
+
+  /// Appends events to a session of this scope. `expected_seq` is the last sequence number the caller has seen (0 for
+  /// an empty session); a session that has moved on makes commit fail with errc::conflict.
+  transaction& append(session const& to, std::uint64_t expected_seq, std::vector<session_event> events);
+  /// Writes a record, new or changed. Returns: its id.
+  ulid put(record r);
+  /// Writes a line of the effect journal; effect_record says which changes are allowed.
+  transaction& journal(effect_record e);
+  /// Adds a job. Returns: its id. A job whose idempotency key is known already is not added, which is no error.
+  ulid job(outbox_job j);
+  /// Removes a job that is done. Commit fails with errc::conflict when it is not there: somebody else finished it.
+  transaction& finish(ulid const& job_id);
+
+  /// Writes everything as one batch and returns when it is as durable as asked (the store's default unless given).
+  /// After success the transaction is empty and may be used again; after an error it keeps what it held and nothing of
+  /// it is in the store.
+  /// Fails with: errc::conflict (read again, build again); errc::invalid_argument; errc::limit_reached;
+  /// errc::disk_full or errc::io_failed when the write failed, and errc::store_failed from every commit after that
+  /// until the store is opened again; errc::unsupported on a read-only store.
+  result<commit_seq> commit(std::optional<durability> how = std::nullopt);
+
+ private:
+  struct append_op {
+    session to;
+    std::uint64_t expected_seq;
+    std::vector<session_event> events;
+  };
+  struct finish_op {
+    ulid job_id;
+  };
+  using operation = std::variant<append_op, record, effect_record, outbox_job, finish_op>;
+
+  result<void> add_to(memory_detail::scope_commit& changes, operation const& what) const;
+
+  scope_handle scope_;
+  std::vector<operation> operations_;
+};
+
+}  // namespace wherry::inline v0

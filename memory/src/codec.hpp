@@ -1,0 +1,79 @@
+#pragma once
+// Keys and values as they stand on disk; docs/formats.md is the same in prose. Decoding returns nullopt for a value
+// that fails its checksum, has an unknown version or is cut.
+
+#include "bytes.hpp"
+
+#include <wherry/memory/event.hpp>
+#include <wherry/memory/record.hpp>
+#include <wherry/memory/scope.hpp>
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace wherry::inline v0::memory_detail {
+
+/// The format of the whole directory. Major 0 promises nothing between versions.
+inline constexpr std::uint16_t format_major = 0;
+inline constexpr std::uint16_t format_minor = 1;
+
+/// The first 16 bytes of the SHA-256 of an event's value: what the next event of the chain points back to.
+using chain_hash = std::array<std::uint8_t, 16>;
+chain_hash chain_hash_of(std::string_view event_value);
+
+// meta
+std::string format_key();
+std::string format_value();
+std::string scope_key(scope_name const& name);
+
+// event: sid, session id, seq
+std::string event_key(ulid const& scope, ulid const& session, std::uint64_t seq);
+std::uint64_t seq_of_event_key(std::string_view key);
+void encode_event(std::string& out, session_event const& e, utc_ms time, chain_hash const& previous);
+struct decoded_event {
+  session_event event;
+  chain_hash previous;
+};
+std::optional<decoded_event> decode_event(std::string_view value, std::uint64_t seq);
+
+// state: sid, one letter, the rest
+std::string session_key(ulid const& scope, std::string_view name);
+std::string effect_key(ulid const& scope, std::string_view key);
+std::string unfinished_key(ulid const& scope, std::string_view key);
+std::string job_key(ulid const& scope, ulid const& id);
+std::string job_dedup_key(ulid const& scope, std::string_view idempotency_key);
+/// The common beginning of the keys of one letter, and the first key past them.
+std::string prefix(ulid const& scope, char letter);
+std::string prefix_end(ulid const& scope, char letter);
+/// What follows scope id and letter in a key.
+inline std::string_view rest_of_key(std::string_view key) { return key.substr(17); }
+inline ulid id_in_key(std::string_view key) { return byte_reader(rest_of_key(key)).id(); }
+
+/// A stretch of another session's events that a fork begins with: those up to and including last_seq.
+struct inherited_part {
+  ulid session;
+  std::uint64_t last_seq = 0;
+};
+struct session_row {
+  ulid id;
+  utc_ms created = 0;
+  std::vector<inherited_part> inherited;  ///< Oldest first.
+};
+std::string encode_session(session_row const& row);
+std::optional<session_row> decode_session(std::string_view value);
+
+std::string encode_effect(effect_record const& e);
+std::optional<effect_record> decode_effect(std::string_view value, std::string_view key);
+
+std::string encode_job(outbox_job const& j);
+std::optional<outbox_job> decode_job(std::string_view value, ulid const& id);
+
+// mem: sid, 'M', record id
+std::string record_key(ulid const& scope, ulid const& id);
+std::string encode_record(record const& r);
+std::optional<record> decode_record(std::string_view value, ulid const& id);
+
+}  // namespace wherry::inline v0::memory_detail

@@ -1,0 +1,61 @@
+#pragma once
+// One commit of one scope: changes are checked against what is there and gathered in a batch, then written at once.
+// Every change to a store after its creation goes through here.
+
+#include "scope_state.hpp"
+
+#include <wherry/memory/transaction.hpp>
+
+#include <rocksdb/write_batch.h>
+
+#include <map>
+#include <set>
+
+namespace wherry::inline v0::memory_detail {
+
+/// The caller holds the scope's mutex from before the first change until after write(). A function that fails leaves
+/// the commit unusable; nothing was written then.
+class scope_commit {
+ public:
+  explicit scope_commit(scope_state& scope);
+  scope_commit(scope_commit const&) = delete;
+  scope_commit& operator=(scope_commit const&) = delete;
+  ~scope_commit();
+
+  result<void> append(std::shared_ptr<session_state> const& to, std::uint64_t expected_seq,
+                      std::vector<session_event> const& events);
+  result<void> put(record const& r);
+  result<void> journal(effect_record const& e);
+  result<void> add(outbox_job const& j);
+  result<void> update(outbox_job const& j);
+  result<void> finish(ulid const& job_id);
+  result<void> fork(session_state& parent, std::shared_ptr<session_state> const& child, std::uint64_t at);
+
+  result<commit_seq> write(durability how);
+
+ private:
+  /// Where a session stands once this commit is written.
+  struct staged_session {
+    std::shared_ptr<session_state> state;
+    session_row row;
+    std::uint64_t last_seq = 0;
+    chain_hash last_hash{};
+  };
+
+  result<void> begin();
+  result<staged_session*> stage(std::shared_ptr<session_state> const& s);
+  result<void> put_value(family f, std::string const& key, std::string const& value);
+
+  scope_state& scope_;
+  utc_ms const now_;
+  rocksdb::WriteBatch batch_;
+  std::size_t bytes_ = 0;
+  bool new_scope_ = false;
+  std::vector<staged_session> sessions_;
+  std::map<std::string, effect_state, std::less<>> effects_;  ///< What this commit makes of effects.
+  std::set<std::string, std::less<>> job_keys_;               ///< Idempotency keys this commit adds.
+  std::set<ulid> finished_;
+  std::string value_;  ///< Reused by every event.
+};
+
+}  // namespace wherry::inline v0::memory_detail

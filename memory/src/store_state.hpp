@@ -1,0 +1,78 @@
+#pragma once
+// The open directory: RocksDB, the ACK file, and the one function that writes.
+
+#include "ack_file.hpp"
+#include "codec.hpp"
+
+#include <wherry/memory/store.hpp>
+
+#include <rocksdb/db.h>
+#include <rocksdb/write_batch.h>
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <mutex>
+
+namespace wherry::inline v0::memory_detail {
+
+/// The column families, in the order in which they are opened. RocksDB's "default" stays empty.
+enum class family : std::size_t { unused, meta, event, state, mem };
+inline constexpr std::array family_names{"default", "meta", "event", "state", "mem"};
+
+/// A RocksDB status as an error; `attempted` is what the sentence begins with.
+error translate(rocksdb::Status const& status, std::string attempted, std::filesystem::path const& path);
+
+/// Bytes per key with which RocksDB guards a batch on its way to the log and the memory table.
+inline constexpr std::size_t batch_protection_bytes = 8;
+inline rocksdb::WriteBatch new_batch() { return rocksdb::WriteBatch(0, 0, batch_protection_bytes, 0); }
+
+/// Thread-safe.
+struct store_state : std::enable_shared_from_this<store_state> {
+  /// `env` null: the system's. Tests bring one that fails.
+  static result<std::shared_ptr<store_state>> open(std::filesystem::path path, store_options options,
+                                                   rocksdb::Env* env = nullptr);
+  store_state(std::filesystem::path path, store_options options);
+  store_state(store_state const&) = delete;
+  store_state& operator=(store_state const&) = delete;
+  ~store_state();
+
+  /// Writes a batch: nothing else in this room does. Returns the store's sequence number after it.
+  result<std::uint64_t> write(rocksdb::WriteBatch& batch, durability how);
+  result<void> sync();
+
+  rocksdb::ColumnFamilyHandle* handle(family f) const { return handles_[static_cast<std::size_t>(f)]; }
+
+  /// Absent: nullopt.
+  result<std::optional<std::string>> get(family f, std::string const& key) const;
+  /// Calls visit(key, value) for the keys in [first, end) in order, until it returns false.
+  /// Fails with whatever visit fails with.
+  using visitor = std::function<result<bool>(std::string_view key, std::string_view value)>;
+  result<void> scan(family f, std::string const& first, std::string const& end, visitor const& visit) const;
+  /// The last key in [first, end) and its value. Absent: nullopt.
+  result<std::optional<std::pair<std::string, std::string>>> last(family f, std::string const& first,
+                                                                  std::string const& end) const;
+
+  error damaged(std::string what) const;
+  std::shared_ptr<scope_state> scope(scope_name name);
+
+  std::filesystem::path const path;
+  store_options const options;
+
+ private:
+  result<void> open_database(rocksdb::Env* env);
+  result<void> open_directory();
+  result<void> check_format(std::optional<std::uint64_t> acknowledged);
+
+  std::unique_ptr<rocksdb::DB> db_;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles_;
+  ack_file ack_;
+  bool owner_ = false;
+  std::atomic<bool> failed_{false};
+
+  std::mutex scopes_mutex_;
+  std::map<std::string, std::weak_ptr<scope_state>> scopes_;
+  std::size_t scopes_sweep_at_ = 64;  ///< Size of the map at which ended scopes are taken out.
+};
+
+}  // namespace wherry::inline v0::memory_detail

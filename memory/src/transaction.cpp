@@ -1,0 +1,64 @@
+#include "scope_commit.hpp"
+
+#include <wherry/memory/transaction.hpp>
+
+namespace wherry::inline v0 {
+
+using namespace memory_detail;
+
+transaction::transaction(scope_handle scope) : scope_(std::move(scope)) {}
+
+transaction& transaction::append(session const& to, std::uint64_t expected_seq, std::vector<session_event> events) {
+  operations_.emplace_back(append_op{to, expected_seq, std::move(events)});
+  return *this;
+}
+
+ulid transaction::put(record r) {
+  if (r.id == ulid{}) r.id = new_id(*scope_.state_->store);
+  auto const id = r.id;
+  operations_.emplace_back(std::move(r));
+  return id;
+}
+
+transaction& transaction::journal(effect_record e) {
+  operations_.emplace_back(std::move(e));
+  return *this;
+}
+
+ulid transaction::job(outbox_job j) {
+  if (j.id == ulid{}) j.id = new_id(*scope_.state_->store);
+  auto const id = j.id;
+  operations_.emplace_back(std::move(j));
+  return id;
+}
+
+transaction& transaction::finish(ulid const& job_id) {
+  operations_.emplace_back(finish_op{job_id});
+  return *this;
+}
+
+result<commit_seq> transaction::commit(std::optional<durability> how) {
+  auto& scope = *scope_.state_;
+  std::lock_guard const lock(scope.mutex);
+  if (auto ready = scope.load_locked(); !ready) return ready.error();
+  scope_commit changes(scope);
+  for (auto const& change : operations_)
+    if (auto added = add_to(changes, change); !added) return added.error();
+  auto written = changes.write(how.value_or(scope.store->options.commit_durability));
+  if (written) operations_.clear();
+  return written;
+}
+
+result<void> transaction::add_to(scope_commit& changes, operation const& what) const {
+  if (auto const* r = std::get_if<record>(&what)) return changes.put(*r);
+  if (auto const* e = std::get_if<effect_record>(&what)) return changes.journal(*e);
+  if (auto const* j = std::get_if<outbox_job>(&what)) return changes.add(*j);
+  if (auto const* done = std::get_if<finish_op>(&what)) return changes.finish(done->job_id);
+  auto const& events = std::get<append_op>(what);
+  if (events.to.scope_ != scope_.state_)
+    return error{errc::invalid_argument, "session \"" + events.to.name() + "\" is not of the transaction's scope",
+                 "transaction.commit"};
+  return changes.append(events.to.state_, events.expected_seq, events.events);
+}
+
+}  // namespace wherry::inline v0
