@@ -9,7 +9,11 @@ using namespace wherry;
 TEST_CASE("content hash is SHA-256 as published", "[unit]") {
   CHECK(content_hash("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   CHECK(content_hash("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  CHECK(content_hash("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq") ==
+        "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+  CHECK(crc32("") == 0);
   CHECK(crc32("123456789") == 0xCBF43926u);
+  CHECK(crc32("The quick brown fox jumps over the lazy dog") == 0x414FA339u);
 }
 
 TEST_CASE("philox gives the known answers of its authors", "[unit]") {
