@@ -1,0 +1,116 @@
+#include "tokenizer/merge.hpp"
+#include "tokenizer/text_model.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cmath>
+#include <cstdio>
+
+namespace wherry::inline v0::detail {
+namespace {
+
+constexpr std::string_view space_mark = "\xE2\x96\x81";  // U+2581, a space inside pieces
+constexpr token_id no_token = -1;
+
+// Bytes of the character at `at`, as far as continuation bytes follow; 1 for anything else.
+std::size_t character_bytes(std::string_view text, std::size_t at) {
+  auto const lead = static_cast<std::uint8_t>(text[at]);
+  std::size_t const wanted = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1;
+  std::size_t length = 1;
+  while (length < wanted && at + length < text.size() && (static_cast<std::uint8_t>(text[at + length]) & 0xC0) == 0x80)
+    ++length;
+  return length;
+}
+
+class spm_model final : public text_model {
+ public:
+  spm_model(vocabulary const& vocab, std::vector<float> scores)
+      : vocab_(vocab),
+        scores_(std::move(scores)),
+        adds_space_(vocab.file.find_bool("tokenizer.ggml.add_space_prefix").value_or(true)) {
+    byte_ids_.fill(no_token);
+    for (unsigned byte = 0; byte < 256; ++byte) {
+      char name[8];
+      std::snprintf(name, sizeof name, "<0x%02X>", byte);
+      if (auto const id = vocab.find(name)) byte_ids_[byte] = *id;
+    }
+  }
+
+  bool adds_space() const noexcept override { return adds_space_; }
+
+  void encode(std::string_view text, bool at_start, std::vector<token_id>& ids) const override {
+    if (text.empty()) return;
+    std::string marked;
+    marked.reserve(text.size() + text.size() / 4 + space_mark.size());
+    if (at_start && adds_space_) marked += space_mark;
+    for (char c : text) c == ' ' ? marked += space_mark : marked += c;
+    assert(marked.size() < no_symbol);
+
+    std::vector<symbol> symbols;
+    symbols.reserve(marked.size());
+    for (std::size_t at = 0; at < marked.size();) {
+      auto const length = character_bytes(marked, at);
+      auto const id = vocab_.find_text(std::string_view(marked).substr(at, length));
+      symbols.push_back({static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(length),
+                         id ? static_cast<std::uint32_t>(*id) : no_symbol});
+      at += length;
+    }
+    merge_symbols(symbols, [&](symbol const& left, symbol const& right) -> std::optional<merge_rule> {
+      auto const id = vocab_.find_text(std::string_view(marked).substr(left.begin, left.length + right.length));
+      if (!id) return std::nullopt;
+      return merge_rule{-double{scores_[static_cast<std::size_t>(*id)]}, static_cast<std::uint32_t>(*id)};
+    });
+    for (auto const& s : symbols) {
+      if (s.length == 0) continue;
+      if (s.id != no_symbol)
+        ids.push_back(static_cast<token_id>(s.id));
+      else
+        append_bytes(std::string_view(marked).substr(s.begin, s.length), ids);
+    }
+  }
+
+  std::string bytes_of(token_id id) const override {
+    if (vocab_.kind(id) == token_kind::byte) {
+      auto const found = std::find(byte_ids_.begin(), byte_ids_.end(), id);
+      return found == byte_ids_.end() ? std::string() : std::string(1, static_cast<char>(found - byte_ids_.begin()));
+    }
+    auto rest = vocab_.piece(id);
+    std::string bytes;
+    for (auto at = rest.find(space_mark); at != rest.npos; at = rest.find(space_mark)) {
+      bytes.append(rest.substr(0, at)).push_back(' ');
+      rest.remove_prefix(at + space_mark.size());
+    }
+    return bytes.append(rest);
+  }
+
+ private:
+  // A character the vocabulary lacks: its bytes, or the unknown token when even those are lacking.
+  void append_bytes(std::string_view character, std::vector<token_id>& ids) const {
+    auto const id_of = [&](char c) { return byte_ids_[static_cast<std::uint8_t>(c)]; };
+    if (std::all_of(character.begin(), character.end(), [&](char c) { return id_of(c) != no_token; })) {
+      for (char c : character) ids.push_back(id_of(c));
+    } else if (vocab_.unknown) {
+      ids.push_back(*vocab_.unknown);
+    }
+  }
+
+  vocabulary const& vocab_;
+  std::vector<float> scores_;
+  bool adds_space_;
+  std::array<token_id, 256> byte_ids_;
+};
+
+}  // namespace
+
+result<std::unique_ptr<text_model>> make_spm_model(vocabulary const& vocab) {
+  auto scores = vocab.file.find_floats("tokenizer.ggml.scores");
+  if (!scores || scores->size() != vocab.size())
+    return vocabulary_error(errc::corrupt_file, "tokenizer.ggml.scores is absent or not as long as the vocabulary",
+                            vocab.file);
+  if (std::any_of(scores->begin(), scores->end(), [](float score) { return std::isnan(score); }))
+    return vocabulary_error(errc::corrupt_file, "tokenizer.ggml.scores holds a value that is no number", vocab.file);
+  return std::unique_ptr<text_model>(std::make_unique<spm_model>(vocab, std::move(*scores)));
+}
+
+}  // namespace wherry::inline v0::detail

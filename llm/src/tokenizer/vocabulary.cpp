@@ -1,0 +1,135 @@
+#include "tokenizer/vocabulary.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace wherry::inline v0::detail {
+namespace {
+
+// How chat models spell the end of what they say.
+constexpr std::array<std::string_view, 14> end_spellings{
+    "<|eot_id|>",    "<|eom_id|>",           "<|im_end|>",    "<|end|>",
+    "<|endoftext|>", "<|end_of_text|>",      "<end_of_turn>", "</s>",
+    "<eos>",         "<|end_of_turn|>",      "<|return|>",    "<end_of_utterance>",
+    "<EOT>",         "<｜end▁of▁sentence｜>"};
+
+std::string lower_case(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return lower;
+}
+
+}  // namespace
+
+error vocabulary_error(errc code, std::string what, gguf_file const& file) {
+  return {code, "cannot build the tokenizer: " + std::move(what), "tokenizer.from", file.name()};
+}
+
+result<vocabulary> vocabulary::load(gguf_file const& file, defaults const& absent) {
+  vocabulary vocab(file);
+  if (auto read = vocab.read_tokens(); !read) return read.error();
+  if (auto read = vocab.read_kinds(); !read) return read.error();
+  if (auto read = vocab.read_special_ids(absent); !read) return read.error();
+  vocab.collect_ends_of_generation();
+  vocab.collect_space_swallowers();
+  return vocab;
+}
+
+result<void> vocabulary::read_tokens() {
+  auto tokens = file.find_strings("tokenizer.ggml.tokens");
+  if (!tokens || tokens->empty() || tokens->size() > vocabulary_tokens_max)
+    return vocabulary_error(
+        errc::corrupt_file,
+        "tokenizer.ggml.tokens is absent, empty or longer than " + std::to_string(vocabulary_tokens_max) + " strings",
+        file);
+  pieces = std::move(*tokens);
+  ids.reserve(pieces.size());
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    ids.emplace(pieces[i], static_cast<token_id>(i));
+    longest_piece_bytes = std::max(longest_piece_bytes, pieces[i].size());
+  }
+  return {};
+}
+
+result<void> vocabulary::read_kinds() {
+  kinds.assign(pieces.size(), token_kind::normal);
+  auto const types = file.find_ints("tokenizer.ggml.token_type");
+  if (!types) return {};
+  if (types->size() != pieces.size())
+    return vocabulary_error(errc::corrupt_file,
+                            "tokenizer.ggml.token_type has " + std::to_string(types->size()) + " entries for " +
+                                std::to_string(pieces.size()) + " tokens",
+                            file);
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    auto const type = (*types)[i];
+    if (type < 0 || type > 6)
+      return vocabulary_error(errc::corrupt_file,
+                              "token " + std::to_string(i) + " has the unknown type " + std::to_string(type), file);
+    if (type != 0) kinds[i] = static_cast<token_kind>(type);  // 0 is "undefined": an ordinary token
+  }
+  return {};
+}
+
+result<void> vocabulary::read_special_ids(defaults const& absent) {
+  auto const read = [&](char const* key, std::optional<token_id> fallback,
+                        std::optional<token_id>& id) -> result<void> {
+    auto const declared = file.find_uint(key);
+    if (declared && *declared >= size())
+      return vocabulary_error(
+          errc::corrupt_file,
+          std::string(key) + " is " + std::to_string(*declared) + ", beyond the " + std::to_string(size()) + " tokens",
+          file);
+    if (declared)
+      id = static_cast<token_id>(*declared);
+    else if (fallback && contains(*fallback) && is_special(*fallback))
+      id = fallback;
+    return {};
+  };
+  if (auto r = read("tokenizer.ggml.bos_token_id", absent.bos, bos); !r) return r;
+  if (auto r = read("tokenizer.ggml.eos_token_id", absent.eos, eos); !r) return r;
+  if (auto r = read("tokenizer.ggml.unknown_token_id", absent.unknown, unknown); !r) return r;
+  for (char const* key : {"tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"}) {
+    std::optional<token_id> end;
+    if (auto r = read(key, std::nullopt, end); !r) return r;
+    if (end) ends_of_generation.push_back(*end);
+  }
+  adds_bos = bos && file.find_bool("tokenizer.ggml.add_bos_token").value_or(absent.adds_bos);
+  adds_eos = eos && file.find_bool("tokenizer.ggml.add_eos_token").value_or(false);
+  return {};
+}
+
+void vocabulary::collect_ends_of_generation() {
+  auto& ends = ends_of_generation;
+  if (eos) ends.push_back(*eos);
+  for (auto const spelling : end_spellings) {
+    auto const id = find(spelling);
+    if (id && kind(*id) == token_kind::control) ends.push_back(*id);
+  }
+  std::sort(ends.begin(), ends.end());
+  ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
+}
+
+// Phi-3's own tokenizer drops white space behind its chat markers; the file says so only by the model's name.
+void vocabulary::collect_space_swallowers() {
+  auto const name = lower_case(file.find_string("general.name").value_or(""));
+  if (name.find("phi-3") == name.npos && name.find("phi3") == name.npos) return;
+  for (token_id id = 0; contains(id); ++id) {
+    bool const marker = is_special(id) || kind(id) == token_kind::user_defined;
+    auto const text = piece(id);
+    if (marker && text != "<unk>" && text != "<s>" && text != "<|endoftext|>") swallows_space_after.push_back(id);
+  }
+}
+
+std::optional<token_id> vocabulary::find(std::string_view piece) const {
+  auto const found = ids.find(piece);
+  return found == ids.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::optional<token_id> vocabulary::find_text(std::string_view piece) const {
+  if (piece.size() > longest_piece_bytes) return std::nullopt;
+  auto const id = find(piece);
+  return id && !is_special(*id) && kind(*id) != token_kind::byte ? id : std::nullopt;
+}
+
+}  // namespace wherry::inline v0::detail

@@ -1,0 +1,59 @@
+#pragma once
+// The tokens a model file lists, checked, with what the file says about each of them.
+
+#include <wherry/llm/tokenizer.hpp>
+
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace wherry::inline v0::detail {
+
+inline constexpr std::size_t vocabulary_tokens_max = 1u << 22;
+
+struct vocabulary {
+  gguf_file file;  // keeps the pieces alive
+  std::vector<std::string_view> pieces;
+  std::vector<token_kind> kinds;
+  std::unordered_map<std::string_view, token_id> ids;  // the lowest id of each spelling
+  std::size_t longest_piece_bytes = 0;
+
+  std::optional<token_id> bos, eos, unknown;
+  bool adds_bos = false, adds_eos = false;
+  std::vector<token_id> ends_of_generation;    // ascending
+  std::vector<token_id> swallows_space_after;  // ascending; these tokens remove white space that follows them in a text
+
+  // What a model says in the absence of metadata.
+  struct defaults {
+    std::optional<token_id> bos, eos, unknown;
+    bool adds_bos = false;
+  };
+
+  static result<vocabulary> load(gguf_file const& file, defaults const& absent);
+
+  std::size_t size() const noexcept { return pieces.size(); }
+  bool contains(token_id id) const noexcept { return id >= 0 && static_cast<std::size_t>(id) < pieces.size(); }
+  token_kind kind(token_id id) const noexcept { return kinds[static_cast<std::size_t>(id)]; }
+  std::string_view piece(token_id id) const noexcept { return pieces[static_cast<std::size_t>(id)]; }
+  std::optional<token_id> find(std::string_view piece) const;
+  // As find, but only what plain text may become: never a control, unknown or byte token.
+  std::optional<token_id> find_text(std::string_view piece) const;
+  // Control and unknown tokens: text spells them with permission only, and they decode to nothing unless shown.
+  bool is_special(token_id id) const noexcept {
+    return kind(id) == token_kind::control || kind(id) == token_kind::unknown;
+  }
+
+ private:
+  explicit vocabulary(gguf_file const& source) : file(source) {}
+  result<void> read_tokens();
+  result<void> read_kinds();
+  result<void> read_special_ids(defaults const& absent);
+  void collect_ends_of_generation();
+  void collect_space_swallowers();
+};
+
+// An error about the vocabulary of `file`.
+error vocabulary_error(errc code, std::string what, gguf_file const& file);
+
+}  // namespace wherry::inline v0::detail
