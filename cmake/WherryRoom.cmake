@@ -19,7 +19,8 @@ endfunction()
 # Our taste in warnings, for our own targets only; a consumer never sees it.
 function(wherry_warnings target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
-    -Wno-missing-field-initializers)  # option structs are filled by name; the rest keeps its defaults
+    -Wno-missing-field-initializers   # option structs are filled by name; the rest keeps its defaults
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-mismatched-new-delete>)  # a false alarm of gcc 12 about Asio's coroutine frames
   if(WHERRY_WARNINGS_AS_ERRORS)
     target_compile_options(${target} PRIVATE -Werror)
   endif()

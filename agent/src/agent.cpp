@@ -24,11 +24,9 @@ std::shared_ptr<agent::definition const> changed(std::shared_ptr<agent::definiti
 
 }  // namespace
 
-approval approve(pending_call const& pending) { return {pending.call.id, detail::call_hash(pending.call), true, {}}; }
+call_answer approve(pending_call const& pending) { return {pending.call.id, detail::call_hash(pending.call), true}; }
 
-approval deny(pending_call const& pending, std::string reason) {
-  return {pending.call.id, detail::call_hash(pending.call), false, std::move(reason)};
-}
+call_answer deny(pending_call const& pending) { return {pending.call.id, detail::call_hash(pending.call), false}; }
 
 agent::agent(std::shared_ptr<model> llm, std::string instructions) {
   assert(llm && "an agent needs a model");
@@ -44,11 +42,12 @@ agent agent::named(std::string name) const {
 
 agent agent::with(tool t) const {
   return agent(changed(definition_, [&](definition& d) {
-    if (auto added = d.tools.add(std::move(t)); !added) {
-      if (!d.broken) d.broken = std::move(added).error();
-      return;
-    }
-    d.specs = std::make_shared<std::vector<tool_spec> const>(d.tools.specs());
+    auto const have = d.executor.tools().tools();
+    std::vector<tool> all(have.begin(), have.end());
+    all.push_back(std::move(t));
+    auto registry = tool_registry::make(std::move(all));
+    if (registry) d.executor = tool_executor(std::move(*registry), d.approvals);
+    else if (!d.broken) d.broken = std::move(registry).error();
   }));
 }
 
@@ -65,7 +64,10 @@ agent agent::first_step(tool_choice choice) const {
   return agent(changed(definition_, [&](definition& d) { d.first_step = choice; }));
 }
 agent agent::approvals(approval_policy policy) const {
-  return agent(changed(definition_, [&](definition& d) { d.approvals = std::move(policy); }));
+  return agent(changed(definition_, [&](definition& d) {
+    d.executor = tool_executor(d.executor.tools(), policy);
+    d.approvals = std::move(policy);
+  }));
 }
 agent agent::durability(wherry::v0::durability how) const {
   return agent(changed(definition_, [&](definition& d) { d.durability = how; }));
@@ -84,7 +86,7 @@ agent agent::stop(std::vector<std::string> sequences) const {
 std::string const& agent::name() const noexcept { return definition_->name; }
 std::string const& agent::instructions() const noexcept { return definition_->instructions; }
 std::shared_ptr<model> const& agent::llm() const noexcept { return definition_->llm; }
-std::vector<tool_spec> const& agent::tools() const noexcept { return *definition_->specs; }
+std::vector<tool_spec> const& agent::tools() const noexcept { return *definition_->executor.tools().specs(); }
 
 tool agent::ask(std::string tool_name, std::string description) const {
   auto answer = [other = *this](std::string message) -> task<result<std::string>> {
@@ -100,7 +102,7 @@ detail::run_base agent::begin(message text, std::optional<session> in, output_co
       std::make_shared<detail::runner>(definition_, std::move(text), std::move(in), std::move(output)));
 }
 
-detail::run_base agent::begin_resumed(session const& in, std::vector<approval> answers, output_contract output) const {
+detail::run_base agent::begin_resumed(session const& in, std::vector<call_answer> answers, output_contract output) const {
   return detail::run_base(std::make_shared<detail::runner>(definition_, in, std::move(answers), std::move(output)));
 }
 

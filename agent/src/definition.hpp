@@ -4,7 +4,7 @@
 #include <wherry/agent/agent.hpp>
 #include <wherry/core/trace.hpp>
 #include <wherry/memory/store.hpp>
-#include <wherry/tools/tool_registry.hpp>
+#include <wherry/tools/tool_executor.hpp>
 
 namespace wherry::inline v0 {
 
@@ -12,8 +12,7 @@ struct agent::definition {
   std::string name = "agent";
   std::string instructions;
   std::shared_ptr<model> llm;
-  tool_registry tools;
-  std::shared_ptr<std::vector<tool_spec> const> specs = std::make_shared<std::vector<tool_spec> const>();
+  tool_executor executor{tool_registry{}};  // the tools, frozen, with the policy that guards them
   run_limits limits;
   sampling_options sampling;
   std::optional<std::uint64_t> seed;

@@ -48,6 +48,13 @@ token_usage sum(token_usage a, token_usage const& b) {
   return a;
 }
 
+// An fsync belongs on the pool; a write to the system's cache is over before a thread would wake up.
+task<result<commit_seq>> async_commit(transaction tx, durability how) {
+  if (how == durability::os) co_return tx.commit(how);
+  auto shared = std::make_shared<transaction>(std::move(tx));
+  co_return co_await offload(compute_pool::shared(), [shared, how] { return shared->commit(how); }, "commit");
+}
+
 }  // namespace
 
 runner::runner(std::shared_ptr<agent::definition const> a, message user, std::optional<session> in, output_contract output)
@@ -55,7 +62,7 @@ runner::runner(std::shared_ptr<agent::definition const> a, message user, std::op
   record.transcript.push_back(std::move(user));
 }
 
-runner::runner(std::shared_ptr<agent::definition const> a, session in, std::vector<approval> answers,
+runner::runner(std::shared_ptr<agent::definition const> a, session in, std::vector<call_answer> answers,
                output_contract output)
     : agent_(std::move(a)),
       session_(std::move(in)),
@@ -195,7 +202,7 @@ task<void> runner::reopen() {
   auto const run = pending->front().run;
   for (auto const& waiting : *pending) {
     auto const answer = std::find_if(answers_.begin(), answers_.end(),
-                                     [&](approval const& a) { return a.call_id == waiting.call.id; });
+                                     [&](call_answer const& a) { return a.call_id == waiting.call.id; });
     if (answer == answers_.end())
       co_return refused({errc::needs_approval, "the call " + waiting.call.id + " of " + waiting.call.name +
                                                    " still waits for an answer; resume with all of session.pending()",
@@ -230,13 +237,11 @@ task<void> runner::reopen() {
     if (m->role == role::assistant) record.steps.push_back({.request = {}, .answer = *m, .usage = {}, .notices = {}});
     record.transcript.push_back(std::move(*m));
   }
-  resumed_calls_ = record.transcript.back().tool_calls();
   std::vector<session_event> events;
   for (auto const& waiting : *pending) {
     auto const& answer = *std::find_if(answers_.begin(), answers_.end(),
-                                       [&](approval const& a) { return a.call_id == waiting.call.id; });
+                                       [&](call_answer const& a) { return a.call_id == waiting.call.id; });
     events.push_back(call_resolved_event(run, waiting.call.id, answer.allowed ? "approved" : "denied"));
-    if (!answer.allowed) denied_.push_back({waiting.call.id, waiting.call.name, answer.reason, true});
   }
   emit(run_started{record.id.text(), agent_->name, agent_->llm->info().name, record.seed});
   phase_ = phase::act;
@@ -262,7 +267,7 @@ void runner::compose() {
     return end_with({errc::deadline_exceeded, "the run did not end within " + std::to_string(limits.time.count()) + " ms",
                      "agent.run"});
   step_record s;
-  s.request.tools = agent_->specs;
+  s.request.tools = agent_->executor.tools().specs();
   s.request.choice = step == 1 ? agent_->first_step : tool_choice::automatic;
   // The last step can only answer. Tools stay in the prompt, so that the prefix does not change; they are masked.
   if (step == limits.steps && s.request.choice != tool_choice::required) s.request.choice = tool_choice::none;
@@ -321,15 +326,15 @@ task<void> runner::listen() {
     end_with(std::move(event).error());
     co_return;
   }
-  if (auto* e = std::get_if<text_delta>(&*event)) {
-    partial_ += e->text;
-    emit(answer_text{std::move(e->text)});
-  } else if (auto* e = std::get_if<reasoning_delta>(&*event)) {
-    emit(answer_reasoning{std::move(e->text)});
-  } else if (auto* e = std::get_if<tool_call_ready>(&*event)) {
-    emit(call_requested{std::move(e->call)});
-  } else if (auto* e = std::get_if<token_chosen>(&*event)) {
-    emit(answer_token{std::move(*e)});
+  if (auto* text = std::get_if<text_delta>(&*event)) {
+    partial_ += text->text;
+    emit(answer_text{std::move(text->text)});
+  } else if (auto* reasoning = std::get_if<reasoning_delta>(&*event)) {
+    emit(answer_reasoning{std::move(reasoning->text)});
+  } else if (auto* ready = std::get_if<tool_call_ready>(&*event)) {
+    emit(call_requested{std::move(ready->call)});
+  } else if (auto* token = std::get_if<token_chosen>(&*event)) {
+    emit(answer_token{std::move(*token)});
   } else {
     std::lock_guard const lock(stream_mutex_);
     stream_.reset();
@@ -417,12 +422,15 @@ task<void> runner::close() {
   phase_ = phase::over;
 }
 
-task<bool> runner::commit(std::vector<session_event> events) {
+task<bool> runner::commit(std::vector<session_event> events, std::vector<stored_effect> effects) {
   if (!session_) co_return true;
+  events.insert(events.begin(), std::make_move_iterator(unwritten_.begin()), std::make_move_iterator(unwritten_.end()));
+  unwritten_.clear();
   std::size_t const added = events.size();
   transaction tx{session_->scope()};
+  for (auto& effect : effects) tx.journal(std::move(effect));
   tx.append(*session_, last_seq_, std::move(events));
-  auto done = co_await tx.async_commit(agent_->durability);
+  auto done = co_await async_commit(std::move(tx), agent_->durability);
   if (!done) {
     error cause = std::move(done).error();
     bool const conflict = cause.is(errc::conflict);

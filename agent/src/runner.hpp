@@ -6,12 +6,16 @@
 
 #include <wherry/core/runtime.hpp>
 
+#include <wherry/memory/record.hpp>
+
 #include <deque>
 #include <functional>
 #include <mutex>
 
 namespace wherry::inline v0 {
 namespace detail {
+
+using stored_effect = wherry::v0::effect_record;
 
 /// What binds an approval to a call: the content hash of tool name and arguments.
 std::string call_hash(tool_call const& call);
@@ -20,7 +24,7 @@ class runner {
  public:
   runner(std::shared_ptr<agent::definition const> agent, message user, std::optional<session> in, output_contract output);
   /// Goes on with the paused run of `in`.
-  runner(std::shared_ptr<agent::definition const> agent, session in, std::vector<approval> answers, output_contract output);
+  runner(std::shared_ptr<agent::definition const> agent, session in, std::vector<call_answer> answers, output_contract output);
 
   task<std::optional<run_event>> async_next();
   task<result<void>> async_end();
@@ -45,9 +49,8 @@ class runner {
   task<void> act();
   task<void> close();
 
-  task<bool> commit(std::vector<session_event> events);
-  task<bool> pause_for_approval(std::vector<tool_call> const& calls);
-  task<std::vector<tool_result>> dispatch(std::vector<tool_call> const& calls);
+  task<bool> commit(std::vector<session_event> events, std::vector<stored_effect> effects = {});
+  task<void> pause(std::vector<tool_call> const& asking);
   bool drop_old_turns();
   void end_with(error why);
   void emit(run_event event);
@@ -59,15 +62,15 @@ class runner {
   std::shared_ptr<agent::definition const> const agent_;
   std::optional<session> const session_;
   output_contract const output_;
-  std::vector<approval> answers_;         // of a resumed run
-  std::vector<tool_call> resumed_calls_;  // the calls a resumed run goes on with
-  std::vector<tool_result> denied_;       // results of denied calls of a resumed run
+  std::vector<call_answer> answers_;         // of a resumed run
 
   phase phase_ = phase::open;
   std::deque<run_event> ready_;
   std::function<void(run_event const&)> handler_;
 
+  friend class run_journal;
   std::uint64_t last_seq_ = 0;             // of the session, as far as this run has seen
+  std::vector<session_event> unwritten_;   // goes down with the next commit: the answer that asked for calls
   std::size_t history_dropped_ = 0;
   std::size_t calls_dispatched_ = 0;
   deadline until_ = no_deadline;

@@ -11,6 +11,8 @@ using namespace memory_detail;
 session::session(std::shared_ptr<scope_state> scope, std::shared_ptr<session_state> state)
     : scope_(std::move(scope)), state_(std::move(state)) {}
 
+scope_handle session::scope() const { return scope_handle(scope_); }
+
 std::string const& session::name() const noexcept { return state_->name; }
 
 result<std::uint64_t> session::last_seq() const {

@@ -13,6 +13,7 @@
 #include <wherry/core/task.hpp>
 #include <wherry/llm/model.hpp>
 #include <wherry/memory/session.hpp>
+#include <wherry/memory/store.hpp>
 #include <wherry/tools/approval_policy.hpp>
 #include <wherry/tools/tool.hpp>
 
@@ -40,14 +41,13 @@ struct run_limits {
 };
 
 /// An answer to a pending call, bound to that very call: its id, tool and arguments.
-struct approval {
+struct call_answer {
   std::string call_id;
-  std::string call_hash;  ///< Content hash of tool name and arguments; a changed call is not approved by it.
-  bool allowed = false;
-  std::string reason;     ///< Told to the model when denied.
+  std::string call_hash;  ///< Content hash of tool name and arguments; a changed call is not answered by it.
+  bool allowed = false;   ///< Denied: the model gets a failed result.
 };
-approval approve(pending_call const& pending);
-approval deny(pending_call const& pending, std::string reason = "the user denied this call");
+call_answer approve(pending_call const& pending);
+call_answer deny(pending_call const& pending);
 
 /// What an output type asks of the model: its schema, and the strict check of an answer.
 struct output_contract {
@@ -137,9 +137,9 @@ class agent {
 
   /// Goes on with the run of a session that waits for approval, also in another process.
   /// Fails with: errc::not_found when nothing waits; errc::needs_approval when some calls are still unanswered;
-  /// errc::denied when an approval does not match its call.
+  /// errc::denied when an answer was given for another call.
   template <class T = std::string>
-  wherry::v0::run<T> resume(session const& in, std::vector<approval> answers) const {
+  wherry::v0::run<T> resume(session const& in, std::vector<call_answer> answers) const {
     return wherry::v0::run<T>(begin_resumed(in, std::move(answers), output_contract::of<T>()));
   }
 
@@ -151,7 +151,7 @@ class agent {
  private:
   explicit agent(std::shared_ptr<definition const> d) : definition_(std::move(d)) {}
   detail::run_base begin(message text, std::optional<session> in, output_contract output) const;
-  detail::run_base begin_resumed(session const& in, std::vector<approval> answers, output_contract output) const;
+  detail::run_base begin_resumed(session const& in, std::vector<call_answer> answers, output_contract output) const;
 
   std::shared_ptr<definition const> definition_;
 };

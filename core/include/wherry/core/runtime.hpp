@@ -56,37 +56,44 @@ class compute_pool {
 /// Lifetime: `work` is moved into the pool; what it refers to must outlive it, also after cancellation.
 task<result<void>> detail_offload(compute_pool pool, std::function<void()> work, std::string label);
 
-/// offload(pool, f): f's value (or exception) as the value of the awaited task. `label` names the work in stats().
+namespace detail {
+template <class R>
+struct flat_result {
+  using type = result<R>;
+};
+template <class R>
+struct flat_result<result<R>> {
+  using type = result<R>;
+};
+}  // namespace detail
+
+/// offload(pool, f): f's value (or exception) as the value of the awaited task; a result<T> of f is handed on as it is.
+/// `label` names the work in stats().
 template <class F, class R = std::invoke_result_t<F&>>
-task<result<R>> offload(compute_pool pool, F work, std::string label = {}) {
-  if constexpr (std::is_void_v<R>) {
-    auto failure = std::make_shared<std::exception_ptr>();
-    std::function<void()> job = [failure, work = std::make_shared<F>(std::move(work))] {
-      try {
+task<typename detail::flat_result<R>::type> offload(compute_pool pool, F work, std::string label = {}) {
+  using stored = std::conditional_t<std::is_void_v<R>, bool, R>;
+  struct outcome {
+    std::optional<stored> value;
+    std::exception_ptr failure;
+  };
+  auto shared = std::make_shared<outcome>();
+  std::function<void()> job = [shared, work = std::make_shared<F>(std::move(work))] {
+    try {
+      if constexpr (std::is_void_v<R>) {
         (*work)();
-      } catch (...) {
-        *failure = std::current_exception();
-      }
-    };
-    auto done = co_await detail_offload(std::move(pool), std::move(job), std::move(label));
-    if (done && *failure) std::rethrow_exception(*failure);
-    co_return done;
-  } else {
-    struct outcome {
-      std::optional<R> value;
-      std::exception_ptr failure;
-    };
-    auto shared = std::make_shared<outcome>();
-    std::function<void()> job = [shared, work = std::make_shared<F>(std::move(work))] {
-      try {
+      } else {
         shared->value.emplace((*work)());
-      } catch (...) {
-        shared->failure = std::current_exception();
       }
-    };
-    auto done = co_await detail_offload(std::move(pool), std::move(job), std::move(label));
-    if (!done) co_return std::move(done).error();
-    if (shared->failure) std::rethrow_exception(shared->failure);
+    } catch (...) {
+      shared->failure = std::current_exception();
+    }
+  };
+  auto done = co_await detail_offload(std::move(pool), std::move(job), std::move(label));
+  if (!done) co_return std::move(done).error();
+  if (shared->failure) std::rethrow_exception(shared->failure);
+  if constexpr (std::is_void_v<R>) {
+    co_return result<void>{};
+  } else {
     co_return std::move(*shared->value);
   }
 }

@@ -63,6 +63,7 @@ class scope_handle {
  private:
   friend class session;
   friend class store;
+  friend class session;
   friend class transaction;
   explicit scope_handle(std::shared_ptr<memory_detail::scope_state> state);
 

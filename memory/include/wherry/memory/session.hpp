@@ -12,6 +12,8 @@
 
 namespace wherry::inline v0 {
 
+class scope_handle;
+
 namespace memory_detail {
 struct scope_state;
 struct session_state;
@@ -32,6 +34,8 @@ inline constexpr std::uint64_t latest_seq = std::numeric_limits<std::uint64_t>::
 class session {
  public:
   std::string const& name() const noexcept;
+  /// The scope it belongs to; what a transaction needs.
+  scope_handle scope() const;
 
   /// Sequence number of the last event; 0 for a session without any. Cheap after the first call.
   result<std::uint64_t> last_seq() const;
