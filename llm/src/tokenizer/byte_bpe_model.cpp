@@ -10,6 +10,8 @@
 namespace wherry::inline v0::detail {
 namespace {
 
+constexpr std::size_t merges_max = 1u << 24;  // ranks up to here are exact as float
+
 // Byte-level BPE spells each byte as one printable character: printable Latin-1 as itself, the rest from U+0100 up.
 // Source: Radford et al., "Language models are unsupervised multitask learners" (GPT-2), 2019.
 struct byte_alphabet {
@@ -48,7 +50,7 @@ class pair_table {
   std::optional<merge_rule> find(std::uint32_t left, std::uint32_t right) const {
     auto const& cell = slots_[place_of(key_of(left, right))];
     if (cell.id == no_symbol) return std::nullopt;
-    return merge_rule{double(cell.rank), cell.id};
+    return merge_rule{static_cast<float>(cell.rank), cell.id};
   }
 
  private:
@@ -84,15 +86,17 @@ class byte_bpe_model final : public text_model {
       return between.emplace(piece, fresh).first->second;
     };
     for (std::size_t b = 0; b < 256; ++b) byte_symbols_[b] = number_of(alphabet().spelled[b]);
+    std::string joined;
     for (std::uint32_t rank = 0; rank < merges.size(); ++rank) {
       auto const gap = merges[rank].find(' ', 1);
       auto const left = merges[rank].substr(0, gap), right = merges[rank].substr(gap + 1);
-      rules_.insert(number_of(left), number_of(right), rank, number_of(std::string(left) + std::string(right)));
+      joined.assign(left).append(right);
+      rules_.insert(number_of(left), number_of(right), rank, number_of(joined));
     }
   }
 
   void encode(std::string_view text, bool, std::vector<token_id>& ids) const override {
-    std::vector<symbol> symbols;
+    merger symbols;
     for (auto const word : words_.split(text)) encode_word(word, symbols, ids);
   }
 
@@ -113,7 +117,7 @@ class byte_bpe_model final : public text_model {
   }
 
  private:
-  void encode_word(std::string_view word, std::vector<symbol>& symbols, std::vector<token_id>& ids) const {
+  void encode_word(std::string_view word, merger& symbols, std::vector<token_id>& ids) const {
     assert(word.size() < no_symbol);
     if (whole_words_first_) {
       if (auto const id = find_whole(word)) {
@@ -123,15 +127,14 @@ class byte_bpe_model final : public text_model {
     }
     symbols.clear();
     for (std::size_t at = 0; at < word.size(); ++at)
-      symbols.push_back({static_cast<std::uint32_t>(at), 1, byte_symbols_[static_cast<std::uint8_t>(word[at])]});
-    merge_symbols(symbols, [&](symbol const& left, symbol const& right) { return rules_.find(left.id, right.id); });
-    for (auto const& s : symbols) {
-      if (s.length == 0) continue;
+      symbols.add(at, 1, byte_symbols_[static_cast<std::uint8_t>(word[at])]);
+    auto const find_rule = [&](symbol const& left, symbol const& right) { return rules_.find(left.id, right.id); };
+    symbols.merge(find_rule, [&](symbol const& s) {
       if (s.id < vocab_.size())
         ids.push_back(static_cast<token_id>(s.id));
       else
         append_bytes(word.substr(s.begin, s.length), ids);
-    }
+    });
   }
 
   std::optional<token_id> find_whole(std::string_view word) const {
@@ -163,8 +166,9 @@ class byte_bpe_model final : public text_model {
 
 result<std::unique_ptr<text_model>> make_byte_bpe_model(vocabulary const& vocab, pre_tokenizer const& rules) {
   auto const merges = vocab.file.find_strings("tokenizer.ggml.merges");
-  if (!merges)
-    return vocabulary_error(errc::corrupt_file, "tokenizer.ggml.merges is absent; convert the model again", vocab.file);
+  if (!merges || merges->size() > merges_max)
+    return vocabulary_error(errc::corrupt_file, "tokenizer.ggml.merges is absent or too long; convert the model again",
+                            vocab.file);
   for (std::size_t i = 0; i < merges->size(); ++i)
     if ((*merges)[i].find(' ', 1) == std::string_view::npos)
       return vocabulary_error(errc::corrupt_file, "merge " + std::to_string(i) + " does not name two parts",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <queue>
+#include <tuple>
 
 namespace wherry::inline v0::detail {
 namespace {
@@ -19,7 +20,8 @@ special_matcher::special_matcher(vocabulary const& vocab) {
     auto const& swallowing = vocab.swallows_space_after;
     entries_.push_back({vocab.piece(id), id, special, std::binary_search(swallowing.begin(), swallowing.end(), id)});
   }
-  std::stable_sort(entries_.begin(), entries_.end(), [](entry const& a, entry const& b) { return a.text < b.text; });
+  std::sort(entries_.begin(), entries_.end(),
+            [](entry const& a, entry const& b) { return std::tie(a.text, a.id) < std::tie(b.text, b.id); });
   auto const same_text = [](entry const& a, entry const& b) { return a.text == b.text; };
   entries_.erase(std::unique(entries_.begin(), entries_.end(), same_text), entries_.end());
   for (auto const& e : entries_) ++first_byte_[byte_at(e.text, 0) + 1u];

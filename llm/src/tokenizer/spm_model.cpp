@@ -35,6 +35,7 @@ class spm_model final : public text_model {
       std::snprintf(name, sizeof name, "<0x%02X>", byte);
       if (auto const id = vocab.find(name)) byte_ids_[byte] = *id;
     }
+    note_neighbours();
   }
 
   bool adds_space() const noexcept override { return adds_space_; }
@@ -47,27 +48,17 @@ class spm_model final : public text_model {
     for (char c : text) c == ' ' ? marked += space_mark : marked += c;
     assert(marked.size() < no_symbol);
 
-    std::vector<symbol> symbols;
-    symbols.reserve(marked.size());
-    for (std::size_t at = 0; at < marked.size();) {
-      auto const length = character_bytes(marked, at);
-      auto const id = vocab_.find_text(std::string_view(marked).substr(at, length));
-      symbols.push_back({static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(length),
-                         id ? static_cast<std::uint32_t>(*id) : no_symbol});
-      at += length;
+    merger chunk;
+    std::string_view const all = marked;
+    std::string_view before;
+    for (std::size_t at = 0; at < all.size(); at += before.size()) {
+      auto const character = all.substr(at, character_bytes(all, at));
+      if (!chunk.empty() && !neighbours_[pair_hash(before, character)]) encode_chunk(all, chunk, ids);
+      auto const id = vocab_.find_text(character);
+      chunk.add(at, character.size(), id ? static_cast<std::uint32_t>(*id) : no_symbol);
+      before = character;
     }
-    merge_symbols(symbols, [&](symbol const& left, symbol const& right) -> std::optional<merge_rule> {
-      auto const id = vocab_.find_text(std::string_view(marked).substr(left.begin, left.length + right.length));
-      if (!id) return std::nullopt;
-      return merge_rule{-double{scores_[static_cast<std::size_t>(*id)]}, static_cast<std::uint32_t>(*id)};
-    });
-    for (auto const& s : symbols) {
-      if (s.length == 0) continue;
-      if (s.id != no_symbol)
-        ids.push_back(static_cast<token_id>(s.id));
-      else
-        append_bytes(std::string_view(marked).substr(s.begin, s.length), ids);
-    }
+    encode_chunk(all, chunk, ids);
   }
 
   std::string bytes_of(token_id id) const override {
@@ -85,6 +76,41 @@ class spm_model final : public text_model {
   }
 
  private:
+  static std::size_t pair_hash(std::string_view left, std::string_view right) {
+    std::uint64_t hash = 0;
+    for (char c : left) hash = hash * 0x100 + static_cast<std::uint8_t>(c);
+    for (char c : right) hash = hash * 0x100 + static_cast<std::uint8_t>(c);
+    return static_cast<std::size_t>(hash * 0x9E3779B97F4A7C15u >> 44);
+  }
+
+  // Which characters stand side by side in some piece. Where two never do, no merge can cross, and what lies on either
+  // side is merged by itself: words instead of one long text.
+  void note_neighbours() {
+    for (auto const piece : vocab_.pieces) {
+      std::string_view before;
+      for (std::size_t at = 0; at < piece.size(); at += before.size()) {
+        auto const character = piece.substr(at, character_bytes(piece, at));
+        if (at > 0) neighbours_[pair_hash(before, character)] = true;
+        before = character;
+      }
+    }
+  }
+
+  void encode_chunk(std::string_view text, merger& chunk, std::vector<token_id>& ids) const {
+    auto const find_rule = [&](symbol const& left, symbol const& right) -> std::optional<merge_rule> {
+      auto const id = vocab_.find_text(text.substr(left.begin, left.length + right.length));
+      if (!id) return std::nullopt;
+      return merge_rule{-scores_[static_cast<std::size_t>(*id)], static_cast<std::uint32_t>(*id)};
+    };
+    chunk.merge(find_rule, [&](symbol const& s) {
+      if (s.id != no_symbol)
+        ids.push_back(static_cast<token_id>(s.id));
+      else
+        append_bytes(text.substr(s.begin, s.length), ids);
+    });
+    chunk.clear();
+  }
+
   // A character the vocabulary lacks: its bytes, or the unknown token when even those are lacking.
   void append_bytes(std::string_view character, std::vector<token_id>& ids) const {
     auto const id_of = [&](char c) { return byte_ids_[static_cast<std::uint8_t>(c)]; };
@@ -99,6 +125,7 @@ class spm_model final : public text_model {
   std::vector<float> scores_;
   bool adds_space_;
   std::array<token_id, 256> byte_ids_;
+  std::vector<bool> neighbours_ = std::vector<bool>(1u << 20);  // by pair_hash
 };
 
 }  // namespace

@@ -39,13 +39,18 @@ class tokenizer {
   /// Fails with: errc::unsupported naming the model or pre-tokenizer and what is supported; errc::corrupt_file.
   static result<tokenizer> from(gguf_file const& file);
 
+  /// The ids of a text, by the model's own rules. User-defined tokens are recognised everywhere, control tokens with
+  /// permission only; of overlapping spellings the longest wins. Bytes that are not UTF-8 are encoded byte by byte; one
+  /// that the vocabulary lacks becomes its unknown token, or nothing where there is none (some BPE vocabularies lack
+  /// bytes that UTF-8 never uses). Time: O(n log n), also for hostile text. Limits: below 1 GiB of text.
   std::vector<token_id> encode(std::string_view text, encode_options const& options = {}) const;
 
   /// Encodes the concatenation of the pieces as one text. A control token is recognised only where its whole spelling
   /// lies in pieces that allow it; everything else is plain text, tokenised across piece borders as if they were absent.
   std::vector<token_id> encode(std::span<encode_piece const> pieces, bool add_special) const;
 
-  /// The bytes the ids stand for. They may end inside a code point.
+  /// The bytes the ids stand for. They may end inside a code point. Where the vocabulary puts a space in front of every
+  /// text (SentencePiece), one leading space of the first id is taken off. Ids outside the vocabulary stand for nothing.
   std::string decode(std::span<token_id const> ids, decode_options const& options = {}) const;
   /// The bytes one id stands for in the middle of a text (no leading-space removal). Empty for control tokens unless shown.
   std::string token_bytes(token_id id, decode_options const& options = {}) const;
