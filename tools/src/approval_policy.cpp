@@ -1,0 +1,12 @@
+#include <wherry/tools/approval_policy.hpp>
+
+namespace wherry::inline v0 {
+
+approval approval_policy::decide(tool_call const& call, effect_class effect) const {
+  if (auto const named = tools.find(call.name); named != tools.end()) return named->second;
+  if (decide_call)
+    if (auto const decided = decide_call(call, effect)) return *decided;
+  return effect == effect_class::reads ? reads : writes;
+}
+
+}  // namespace wherry::inline v0
