@@ -1,0 +1,264 @@
+// Kernels for AVX2 with FMA and F16C. See kernel_table.hpp for what they compute and what they must not include.
+//
+// Sums run in 8 lanes: lane i adds the products of the columns 8 k + i in ascending order with fused multiply-adds;
+// the lanes are then added pairwise. A short last group is padded with zeros.
+
+#include "engine/kernel_table.hpp"
+
+#include <immintrin.h>
+
+namespace wherry::inline v0::engine {
+namespace {
+
+using byte = unsigned char;
+
+constexpr std::size_t lanes = 8;
+constexpr std::size_t block_columns = 32;  // columns between two looks at the row: Q8_0's block
+constexpr std::size_t vectors = block_columns / lanes;
+
+// The lanes of a group of which `left` values remain.
+__m256i mask_of(std::size_t left) {
+  __m256i const lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(left < lanes ? static_cast<int>(left) : 8), lane);
+}
+
+float sum_of_lanes(__m256 v) {
+  __m128 const four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  __m128 const two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+float largest_lane(__m256 v) {
+  __m128 const four = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  __m128 const two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+}
+
+// exp(x) = 2^n * exp(r), |r| <= ln 2 / 2, by the Taylor polynomial of degree 7: within 2 ulp; 0 below the normal range.
+__m256 exponential(__m256 x) {
+  __m256 const lowest = _mm256_set1_ps(-87.33f), highest = _mm256_set1_ps(88.37f);
+  __m256 const vanishes = _mm256_cmp_ps(x, lowest, _CMP_LT_OQ);
+  x = _mm256_max_ps(lowest, _mm256_min_ps(highest, x));  // in this order of operands a NaN stays one
+  __m256 const n = _mm256_round_ps(_mm256_mul_ps(x, _mm256_set1_ps(1.44269504f)),
+                                   _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  __m256 r = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693359375f), x);
+  r = _mm256_fnmadd_ps(n, _mm256_set1_ps(-2.12194440e-4f), r);
+  __m256 p = _mm256_set1_ps(1.0f / 5040);
+  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f / 720));
+  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f / 120));
+  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f / 24));
+  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f / 6));
+  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(0.5f));
+  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f));
+  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f));
+  __m256i const power = _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23);
+  p = _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), power));
+  return _mm256_andnot_ps(vanishes, p);
+}
+
+// --- matrix product -----------------------------------------------------------------------------------------------
+// A format says how 32 columns of a row are found and how 8 of them become floats.
+
+// Up to 8 values of 16 bits, padded with zeros.
+__m128i load_halves(byte const* at, std::size_t count) {
+  alignas(16) byte padded[2 * lanes] = {};
+  for (std::size_t i = 0; i < 2 * count; ++i) padded[i] = at[i];
+  return _mm_load_si128(reinterpret_cast<__m128i const*>(padded));
+}
+
+struct f32_format {
+  static constexpr std::size_t block_bytes = block_columns * 4;
+  struct block {
+    byte const* at;
+  };
+  static block open(byte const* at) { return {at}; }
+  static __m256 load(block b, std::size_t vector) {
+    return _mm256_loadu_ps(reinterpret_cast<float const*>(b.at) + vector * lanes);
+  }
+  static __m256 load_first(block b, std::size_t vector, std::size_t count) {
+    return _mm256_maskload_ps(reinterpret_cast<float const*>(b.at) + vector * lanes, mask_of(count));
+  }
+};
+
+struct f16_format {
+  static constexpr std::size_t block_bytes = block_columns * 2;
+  using block = f32_format::block;
+  static block open(byte const* at) { return {at}; }
+  static __m256 load(block b, std::size_t vector) {
+    return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<__m128i const*>(b.at + vector * lanes * 2)));
+  }
+  static __m256 load_first(block b, std::size_t vector, std::size_t count) {
+    return _mm256_cvtph_ps(load_halves(b.at + vector * lanes * 2, count));
+  }
+};
+
+struct bf16_format {
+  static constexpr std::size_t block_bytes = block_columns * 2;
+  using block = f32_format::block;
+  static block open(byte const* at) { return {at}; }
+  static __m256 widen(__m128i halves) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
+  }
+  static __m256 load(block b, std::size_t vector) {
+    return widen(_mm_loadu_si128(reinterpret_cast<__m128i const*>(b.at + vector * lanes * 2)));
+  }
+  static __m256 load_first(block b, std::size_t vector, std::size_t count) {
+    return widen(load_halves(b.at + vector * lanes * 2, count));
+  }
+};
+
+// A block is an f16 scale and 32 signed bytes; scale times byte is exact in f32. Rows have no short last block.
+struct q8_0_format {
+  static constexpr std::size_t block_bytes = 2 + block_columns;
+  struct block {
+    byte const* values;
+    __m256 scale;
+  };
+  static block open(byte const* at) {
+    return {at + 2, _mm256_set1_ps(_cvtsh_ss(static_cast<unsigned short>(at[0] | at[1] << 8)))};
+  }
+  static __m256 load(block b, std::size_t vector) {
+    __m128i const bytes = _mm_loadl_epi64(reinterpret_cast<__m128i const*>(b.values + vector * lanes));
+    return _mm256_mul_ps(b.scale, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)));
+  }
+  static __m256 load_first(block b, std::size_t vector, std::size_t) { return load(b, vector); }
+};
+
+// `rows` rows times `tokens` tokens, all sums in registers.
+template <class Format, int rows, int tokens>
+void tile(matmul_args const& a, std::size_t row, std::size_t token) {
+  byte const* const weights = a.rows + row * a.row_bytes;
+  float const* const x = a.x + token * a.x_stride;
+  __m256 sum[rows][tokens];
+#pragma GCC unroll 8
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 8
+    for (int t = 0; t < tokens; ++t) sum[r][t] = _mm256_setzero_ps();
+
+  std::size_t const whole = a.columns / block_columns;
+  for (std::size_t b = 0; b < whole; ++b) {
+    typename Format::block block[rows];
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; ++r) block[r] = Format::open(weights + r * a.row_bytes + b * Format::block_bytes);
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < vectors; ++v) {
+      __m256 w[rows];
+#pragma GCC unroll 8
+      for (int r = 0; r < rows; ++r) w[r] = Format::load(block[r], v);
+#pragma GCC unroll 8
+      for (int t = 0; t < tokens; ++t) {
+        __m256 const activation = _mm256_loadu_ps(x + t * a.x_stride + b * block_columns + v * lanes);
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; ++r) sum[r][t] = _mm256_fmadd_ps(w[r], activation, sum[r][t]);
+      }
+    }
+  }
+  for (std::size_t column = whole * block_columns; column < a.columns; column += lanes) {
+    std::size_t const left = a.columns - column < lanes ? a.columns - column : lanes;
+    for (int r = 0; r < rows; ++r) {
+      auto const block = Format::open(weights + r * a.row_bytes + whole * Format::block_bytes);
+      __m256 const w = Format::load_first(block, (column - whole * block_columns) / lanes, left);
+      for (int t = 0; t < tokens; ++t) {
+        __m256 const activation = _mm256_maskload_ps(x + t * a.x_stride + column, mask_of(left));
+        sum[r][t] = _mm256_fmadd_ps(w, activation, sum[r][t]);
+      }
+    }
+  }
+  for (int t = 0; t < tokens; ++t)
+    for (int r = 0; r < rows; ++r) a.out[(token + t) * a.out_stride + row + r] = sum_of_lanes(sum[r][t]);
+}
+
+template <class Format, int rows>
+void tiles_of_rows(matmul_args const& a, std::size_t row) {
+  std::size_t token = 0;
+  for (; token + 2 <= a.token_count; token += 2) tile<Format, rows, 2>(a, row, token);
+  for (; token < a.token_count; ++token) tile<Format, rows, 1>(a, row, token);
+}
+
+template <class Format>
+void matmul(matmul_args const& a) {
+  std::size_t row = 0;
+  for (; row + 4 <= a.row_count; row += 4) tiles_of_rows<Format, 4>(a, row);
+  for (; row < a.row_count; ++row) tiles_of_rows<Format, 1>(a, row);
+}
+
+// --- the rest of a layer ------------------------------------------------------------------------------------------
+
+void rms_norm(float* out, float const* x, float const* weight, std::size_t count, float epsilon) {
+  __m256 squares = _mm256_setzero_ps();
+  for (std::size_t i = 0; i < count; i += lanes) {
+    __m256 const v = _mm256_maskload_ps(x + i, mask_of(count - i));
+    squares = _mm256_fmadd_ps(v, v, squares);
+  }
+  float const mean = sum_of_lanes(squares) / static_cast<float>(count);
+  __m256 const scale = _mm256_div_ps(_mm256_set1_ps(1.0f), _mm256_sqrt_ps(_mm256_set1_ps(mean + epsilon)));
+  for (std::size_t i = 0; i < count; i += lanes) {
+    __m256i const mask = mask_of(count - i);
+    __m256 const v = _mm256_mul_ps(_mm256_maskload_ps(x + i, mask), scale);
+    _mm256_maskstore_ps(out + i, mask, _mm256_mul_ps(v, _mm256_maskload_ps(weight + i, mask)));
+  }
+}
+
+void softmax(float* x, std::size_t count, float scale) {
+  __m256 highest = _mm256_set1_ps(x[0]);
+  for (std::size_t i = 0; i < count; i += lanes) {
+    __m256i const mask = mask_of(count - i);
+    __m256 const v = _mm256_blendv_ps(highest, _mm256_maskload_ps(x + i, mask), _mm256_castsi256_ps(mask));
+    highest = _mm256_max_ps(highest, v);
+  }
+  __m256 const offset = _mm256_set1_ps(largest_lane(highest)), factor = _mm256_set1_ps(scale);
+  __m256 total = _mm256_setzero_ps();
+  for (std::size_t i = 0; i < count; i += lanes) {
+    __m256i const mask = mask_of(count - i);
+    __m256 const v = _mm256_sub_ps(_mm256_maskload_ps(x + i, mask), offset);
+    __m256 const e = _mm256_and_ps(exponential(_mm256_mul_ps(v, factor)), _mm256_castsi256_ps(mask));
+    total = _mm256_add_ps(total, e);
+    _mm256_maskstore_ps(x + i, mask, e);
+  }
+  __m256 const share = _mm256_set1_ps(1.0f / sum_of_lanes(total));
+  for (std::size_t i = 0; i < count; i += lanes) {
+    __m256i const mask = mask_of(count - i);
+    _mm256_maskstore_ps(x + i, mask, _mm256_mul_ps(_mm256_maskload_ps(x + i, mask), share));
+  }
+}
+
+void swiglu(float* gate, float const* up, std::size_t count) {
+  for (std::size_t i = 0; i < count; i += lanes) {
+    __m256i const mask = mask_of(count - i);
+    __m256 const g = _mm256_maskload_ps(gate + i, mask);
+    __m256 const below = _mm256_add_ps(_mm256_set1_ps(1.0f), exponential(_mm256_sub_ps(_mm256_setzero_ps(), g)));
+    __m256 const v = _mm256_mul_ps(_mm256_div_ps(g, below), _mm256_maskload_ps(up + i, mask));
+    _mm256_maskstore_ps(gate + i, mask, v);
+  }
+}
+
+void add_weighted_rows(float* out, float const* rows, std::size_t row_stride, float const* weights,
+                       std::size_t row_count, std::size_t width) {
+  std::size_t i = 0;
+  for (; i + 4 * lanes <= width; i += 4 * lanes) {
+    __m256 sum[4];
+    for (int v = 0; v < 4; ++v) sum[v] = _mm256_loadu_ps(out + i + v * lanes);
+    for (std::size_t j = 0; j < row_count; ++j) {
+      __m256 const w = _mm256_set1_ps(weights[j]);
+#pragma GCC unroll 4
+      for (int v = 0; v < 4; ++v)
+        sum[v] = _mm256_fmadd_ps(w, _mm256_loadu_ps(rows + j * row_stride + i + v * lanes), sum[v]);
+    }
+    for (int v = 0; v < 4; ++v) _mm256_storeu_ps(out + i + v * lanes, sum[v]);
+  }
+  for (; i < width; i += lanes) {
+    __m256i const mask = mask_of(width - i);
+    __m256 sum = _mm256_maskload_ps(out + i, mask);
+    for (std::size_t j = 0; j < row_count; ++j)
+      sum = _mm256_fmadd_ps(_mm256_set1_ps(weights[j]), _mm256_maskload_ps(rows + j * row_stride + i, mask), sum);
+    _mm256_maskstore_ps(out + i, mask, sum);
+  }
+}
+
+}  // namespace
+
+extern kernel_table const avx2_kernels{matmul<f32_format>, matmul<f16_format>, matmul<bf16_format>,
+                                       matmul<q8_0_format>, rms_norm,          softmax,
+                                       swiglu,              add_weighted_rows};
+
+}  // namespace wherry::inline v0::engine
