@@ -1,0 +1,102 @@
+#pragma once
+// The tokens of a vocabulary as a byte trie in preorder: the children of node n begin at n + 1, and each node's `end`
+// is its next sibling. A walk is a scan over one array that skips what the grammar refuses.
+
+#include <wherry/llm/grammar.hpp>
+
+#include "grammar/text_automaton.hpp"
+
+#include <array>
+#include <mutex>
+
+namespace wherry::inline v0 {
+namespace grammar {
+
+using bitset = std::vector<std::uint64_t>;
+
+inline void set_bit(bitset& bits, token_id id) {
+  bits[static_cast<std::size_t>(id) / 64] |= std::uint64_t{1} << (static_cast<std::size_t>(id) % 64);
+}
+inline void clear_bit(bitset& bits, token_id id) {
+  bits[static_cast<std::size_t>(id) / 64] &= ~(std::uint64_t{1} << (static_cast<std::size_t>(id) % 64));
+}
+
+class token_trie {
+ public:
+  struct node {
+    std::uint32_t end = 0;     ///< One past the subtree.
+    std::uint32_t tokens = 0;  ///< First of its tokens in order(); also the first of its subtree.
+    std::uint16_t depth = 0;
+    std::uint16_t token_count = 0;
+    std::uint8_t byte = 0;
+  };
+  static constexpr std::uint32_t root = 0;
+  static constexpr std::uint32_t none = static_cast<std::uint32_t>(-1);
+
+  /// `ids`: the tokens that stand for text, with bytes that are not empty.
+  token_trie(std::vector<std::string> const& bytes, std::vector<token_id> ids);
+
+  node const& at(std::uint32_t index) const { return nodes_[index]; }
+  std::uint32_t size() const { return static_cast<std::uint32_t>(nodes_.size()); }
+  bool has_children(std::uint32_t index) const { return nodes_[index].end > index + 1; }
+  std::uint32_t child(std::uint32_t index, std::uint8_t byte) const;
+  std::span<token_id const> tokens(std::uint32_t index) const {
+    return std::span(order_).subspan(nodes_[index].tokens, nodes_[index].token_count);
+  }
+  /// Some token whose bytes begin with the path to the node.
+  token_id token_below(std::uint32_t index) const { return order_[nodes_[index].tokens]; }
+  std::size_t longest_token() const { return longest_; }
+
+ private:
+  std::vector<node> nodes_;
+  std::vector<token_id> order_;  // sorted by bytes, then id
+  std::array<std::uint32_t, 256> first_level_;
+  std::size_t longest_ = 0;
+};
+
+/// What the tokens do when they begin in one state of a text automaton whose bounds are far away.
+struct text_summary {
+  struct inner {
+    std::uint16_t characters;  ///< Characters begun by the token.
+    text_automaton::state end;
+    token_id token;
+  };
+  struct exit {
+    std::uint32_t node;
+    std::uint32_t characters;
+  };
+  std::vector<inner> inside;  ///< Tokens that stay in the text, by number of characters.
+  bitset inside_bits;
+  std::vector<exit> exits;    ///< Trie nodes at which the text may end.
+  bitset exit_bits;           ///< Tokens that end exactly there.
+  std::vector<exit> open_exits;  ///< The exits with children.
+};
+
+text_summary summarise(text_automaton const& automaton, text_automaton::state from, token_trie const& trie,
+                       std::size_t mask_words);
+
+/// Summaries of one automaton, made when first asked for. Thread-safe.
+class summary_cache {
+ public:
+  text_summary const& get(text_automaton const& automaton, text_automaton::state from, token_trie const& trie,
+                          std::size_t mask_words) const;
+
+ private:
+  mutable std::mutex mutex_;
+  mutable std::vector<std::unique_ptr<text_summary const>> by_state_;
+};
+
+struct vocabulary::impl {
+  impl(std::vector<std::string> token_bytes, std::vector<bool> control, std::vector<token_id> end_of_generation);
+
+  std::vector<std::string> bytes;
+  std::vector<bool> is_control;  ///< End-of-generation tokens included.
+  std::vector<token_id> end_of_generation;
+  token_trie trie;
+  std::array<bool, 256> has_byte{};  ///< Some token is this single byte.
+  summary_cache json_string_summaries;
+  summary_cache json_name_summaries;
+};
+
+}  // namespace grammar
+}  // namespace wherry::inline v0
