@@ -47,7 +47,9 @@ class run_journal final : public effect_journal {
       payload["call"] = call_json(intent.call);
       events.push_back({.type = event_type::call_intent, .run = owner_->record.id, .payload = to_text(payload)});
     }
-    if (!fresh.empty() && !co_await owner_->commit(std::move(events), std::move(fresh))) co_return *owner_->failure;
+    if (fresh.empty()) co_return known;
+    bool const written = co_await owner_->commit(std::move(events), std::move(fresh));
+    if (!written) co_return *owner_->failure;
     co_return known;
   }
 
@@ -90,7 +92,9 @@ task<void> runner::pause(std::vector<tool_call> const& asking) {
     events.push_back(call_pending_event(record.id, call));
     emit(approval_needed{call});
   }
-  if (!co_await commit(std::move(events))) co_return;
+  std::vector<stored_effect> none;
+  bool const written = co_await commit(std::move(events), std::move(none));
+  if (!written) co_return;
   end_with({errc::needs_approval,
             std::to_string(asking.size()) + (asking.size() == 1 ? " call waits" : " calls wait") + " for approval, first " +
                 asking.front().name +
@@ -106,7 +110,10 @@ task<void> runner::act() {
   bool const resumed = !answers_.empty();
   if (session_ && !resumed)
     unwritten_.push_back(message_event(event_type::assistant_message, record.id, record.transcript.back()));
-  if (auto const asking = agent_->executor.awaiting_approval(calls, answers); !asking.empty()) co_return co_await pause(asking);
+  if (auto const asking = agent_->executor.awaiting_approval(calls, answers); !asking.empty()) {
+    co_await pause(asking);
+    co_return;
+  }
   answers_.clear();
   calls_dispatched_ += calls.size();
 
@@ -127,7 +134,8 @@ task<void> runner::act() {
   batch.journal = journal;
   auto work = agent_->executor.async_run(calls, std::move(batch));
   // Calls that run on this thread cannot be interrupted anyway; others end when the run is cancelled.
-  auto done = all_inline ? co_await std::move(work) : co_await with_deadline(std::move(work), no_deadline, "tool calls", stop_);
+  if (!all_inline) work = with_deadline(std::move(work), no_deadline, "tool calls", stop_);
+  auto done = co_await std::move(work);
   std::vector<stored_effect> ends;
   if (journal) {
     ends = journal->take_ends();
@@ -136,8 +144,10 @@ task<void> runner::act() {
   if (phase_ == phase::close) co_return;  // the journal's commit failed; failure is set
   if (!done) {
     // Whatever is known of the effects is written down; the calls stay without results, so the turn is not history.
-    if (!co_await commit({}, std::move(ends))) co_return;
-    co_return end_with(std::move(done).error());
+    std::vector<session_event> events;
+    bool const written = co_await commit(std::move(events), std::move(ends));
+    if (written) end_with(std::move(done).error());
+    co_return;
   }
 
   message results{role::tool, {}};

@@ -180,7 +180,8 @@ task<void> runner::open() {
     events.push_back(opened_event(record.id, *agent_, record.seed));
     events.push_back(message_event(event_type::user_message, record.id, user));
     record.transcript.push_back(std::move(user));
-    co_await commit(std::move(events));
+    std::vector<stored_effect> none;
+    co_await commit(std::move(events), std::move(none));
   } else {
     record.transcript.push_back(std::move(user));
   }
@@ -245,7 +246,8 @@ task<void> runner::reopen() {
   }
   emit(run_started{record.id.text(), agent_->name, agent_->llm->info().name, record.seed});
   phase_ = phase::act;
-  co_await commit(std::move(events));
+  std::vector<stored_effect> none;
+  co_await commit(std::move(events), std::move(none));
 }
 
 // ---------------------------------------------------------------- asking
@@ -412,7 +414,9 @@ task<void> runner::close() {
     if (record.transcript.back().role == role::assistant && record.transcript.back().tool_calls().empty())
       events.push_back(message_event(event_type::assistant_message, record.id, record.transcript.back()));
     events.push_back(run_ended_event(record.id, keep_in_history(), record.status));
-    if (!co_await commit(std::move(events))) record.status = failure->code.message();
+    std::vector<stored_effect> none;
+    bool const written = co_await commit(std::move(events), std::move(none));
+    if (!written) record.status = failure->code.message();
   }
   trace_span_end(trace_names::invoke_agent, 1, 0, started_, since_,
                  {{trace_names::agent_name, agent_->name},

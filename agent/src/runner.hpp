@@ -49,7 +49,7 @@ class runner {
   task<void> act();
   task<void> close();
 
-  task<bool> commit(std::vector<session_event> events, std::vector<stored_effect> effects = {});
+  task<bool> commit(std::vector<session_event> events, std::vector<stored_effect> effects);
   task<void> pause(std::vector<tool_call> const& asking);
   bool drop_old_turns();
   void end_with(error why);

@@ -80,7 +80,7 @@ TEST_CASE("a run calls tools and goes on with their results in the order of the 
   scripted_model fake{calls({{"add", R"({"a":1,"b":2})"}, {"add", R"({"a":30,"b":4})"}}), say("3 and 34").after("34")};
   auto run = agent{fake}.with(tool("add", "Adds.", add).reads()).start("add them");
   auto const events = drain(run);
-  CHECK(kinds(events) == std::vector<std::string>{"run_started", "step_started", "call_requested", "call_requested",
+  CHECK(kinds(events) == std::vector<std::string>{"run_started", "step_started", "call_requested", "call_requested", "run_notice",
                                                   "step_finished", "call_started", "call_started", "call_finished",
                                                   "call_finished", "step_started", "answer_text", "step_finished",
                                                   "run_finished"});

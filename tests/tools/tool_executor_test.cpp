@@ -49,11 +49,11 @@ class gate {
 class recording_journal final : public effect_journal {
  public:
   std::vector<std::string> log;
-  std::map<std::string, effect_record> known;  ///< By call id.
+  std::map<std::string, effect_status> known;  ///< By call id.
   std::optional<error> intend_fails, settle_fails;
 
-  task<result<std::vector<effect_record>>> intend(std::vector<effect_intent> intents) override {
-    std::vector<effect_record> records;
+  task<result<std::vector<effect_status>>> intend(std::vector<effect_intent> intents) override {
+    std::vector<effect_status> records;
     for (auto const& intent : intents) {
       log.push_back("intend " + intent.call.id);
       records.push_back(known[intent.call.id]);
@@ -291,8 +291,8 @@ TEST_CASE("executor gives a write its effect key and a read none", "[unit]") {
 TEST_CASE("executor does not repeat an effect that the journal knows", "[unit]") {
   std::atomic<int> calls = 0;
   auto const journal = std::make_shared<recording_journal>();
-  journal->known["1"] = {effect_record::state::done, {"1", "w", "earlier", false}};
-  journal->known["2"] = {effect_record::state::unknown, {}};
+  journal->known["1"] = {effect_status::state::done, {"1", "w", "earlier", false}};
+  journal->known["2"] = {effect_status::state::unknown, {}};
   auto const executor = executor_of({tool("w", "", [&] { return ++calls; })});
   auto const r = run(executor, {{"1", "w", "{}"}, {"2", "w", "{}"}, {"3", "w", "{}"}}, {.journal = journal});
   REQUIRE(r);

@@ -147,8 +147,8 @@ task<result<void>> announce(std::shared_ptr<batch_state> state) {
   assert(records->size() == announced.size() && "the journal answers each intent");
   for (std::size_t i = 0; i < announced.size(); ++i) {
     auto const& record = (*records)[i];
-    if (record.known == effect_record::state::done) announced[i]->result = record.result;
-    if (record.known == effect_record::state::unknown)
+    if (record.known == effect_status::state::done) announced[i]->result = record.result;
+    if (record.known == effect_status::state::unknown)
       refuse(*announced[i],
              "failed: this call was dispatched before and its outcome was not recorded; it is not repeated. Find out "
              "whether it happened before trying another way");

@@ -19,7 +19,7 @@ struct effect_intent {
 };
 
 /// What the journal knows about an intent it was given.
-struct effect_record {
+struct effect_status {
   enum class state {
     fresh,    ///< Never seen: it may be dispatched now.
     done,     ///< Ended before; `result` is what it gave.
@@ -45,7 +45,7 @@ class effect_journal {
   /// Records the intents durably before any of them is dispatched.
   /// Returns: one record for each intent, in order.
   /// Fails with: any error; then nothing is dispatched.
-  virtual task<result<std::vector<effect_record>>> intend(std::vector<effect_intent> intents) = 0;
+  virtual task<result<std::vector<effect_status>>> intend(std::vector<effect_intent> intents) = 0;
 
   /// Records how an effect ended.
   virtual task<result<void>> settle(effect_end end) = 0;
