@@ -1,5 +1,6 @@
 #include "engine/elementary.hpp"
 
+#include <array>
 #include <bit>
 #include <cassert>
 #include <cstdint>
@@ -15,6 +16,14 @@ constexpr double round_to_integer = 0x1.8p52;
 constexpr double ln2_high = 0x1.62e42feep-1, ln2_low = 0x1.a39ef35793c76p-33;
 constexpr double half_pi_high = 0x1.921fb544p0, half_pi_middle = 0x1.0b4611a6p-34, half_pi_low = 0x1.3198a2e037073p-69;
 
+// 1 / k! for k = 0, 1, ...
+constexpr auto inverse_factorials = [] {
+  std::array<double, 18> table{1};
+  double factorial = 1;
+  for (std::size_t k = 1; k < table.size(); ++k) table[k] = 1 / (factorial *= static_cast<double>(k));
+  return table;
+}();
+
 double power_of_two(int n) { return std::bit_cast<double>(static_cast<std::uint64_t>(n + 1023) << 52); }
 
 }  // namespace
@@ -25,8 +34,8 @@ double exponential(double x) noexcept {
   if (x > 709) return std::numeric_limits<double>::infinity();
   double const n = (x * 0x1.71547652b82fep0 + round_to_integer) - round_to_integer;
   double const r = (x - n * ln2_high) - n * ln2_low;  // |r| <= 0.347: the Taylor series of degree 13 leaves 4e-18
-  double p = 1;
-  for (int k = 13; k >= 1; --k) p = 1 + p * r / k;
+  double p = inverse_factorials[13];
+  for (std::size_t k = 13; k-- > 0;) p = p * r + inverse_factorials[k];
   int const whole = static_cast<int>(n);
   return p * power_of_two(whole / 2) * power_of_two(whole - whole / 2);
 }
@@ -51,10 +60,12 @@ sine_cosine rotate_by(double angle) noexcept {
   double const n = (angle * 0x1.45f306dc9c883p-1 + round_to_integer) - round_to_integer;
   double const r = ((angle - n * half_pi_high) - n * half_pi_middle) - n * half_pi_low;  // |r| <= pi / 4
   double const square = r * r;
-  double sine = 1, cosine = 1;
-  for (int k = 16; k >= 2; k -= 2) {
-    sine = 1 - sine * square / (k * (k + 1));
-    cosine = 1 - cosine * square / ((k - 1) * k);
+  double sine = inverse_factorials[17], cosine = inverse_factorials[16];  // Taylor, with the signs of their last terms
+  for (std::size_t k = 14;; k -= 2) {
+    double const sign = k % 4 == 0 ? 1 : -1;
+    sine = sine * square + sign * inverse_factorials[k + 1];
+    cosine = cosine * square + sign * inverse_factorials[k];
+    if (k == 0) break;
   }
   sine *= r;
   switch (static_cast<std::int64_t>(n) & 3) {
