@@ -66,7 +66,7 @@ class local_model {
   class impl;
 
  private:
-  explicit local_model(std::shared_ptr<impl> impl) : impl_(std::move(impl)) {}
+  explicit local_model(std::shared_ptr<impl> shared) : impl_(std::move(shared)) {}
   std::shared_ptr<impl> impl_;
 };
 

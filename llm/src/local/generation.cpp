@@ -1,0 +1,174 @@
+#include "local/generation.hpp"
+
+#include <wherry/core/text.hpp>
+
+#include <algorithm>
+
+namespace wherry::inline v0 {
+namespace local {
+
+generation::generation(generation_plan plan, engine::sampler sampler, std::shared_ptr<answer_channel> channel,
+                       engine::transformer const& model, tokenizer const& tokens)
+    : plan_(std::move(plan)),
+      sampler_(std::move(sampler)),
+      channel_(std::move(channel)),
+      model_(model),
+      tokens_(tokens),
+      parser_(*plan_.family, plan_.may),
+      history_(plan_.prompt) {
+  if (plan_.grammar) matcher_.emplace(*plan_.grammar);
+}
+
+void generation::start(known_sequence from) {
+  auto const [mine, theirs] = std::mismatch(plan_.prompt.begin(), plan_.prompt.end(), from.ids.begin(), from.ids.end());
+  (void)theirs;
+  // At least the last token is computed: its logits are what the answer begins with.
+  cached_ = std::min<std::size_t>(static_cast<std::size_t>(mine - plan_.prompt.begin()), plan_.prompt.size() - 1);
+  from.keys_and_values.truncate(cached_);
+  from.ids.resize(cached_);
+  sequence_.emplace(std::move(from));
+  logits_.resize(model_.configuration().vocabulary);
+}
+
+bool generation::step(engine::worker_pool& pool) {
+  if (channel_->cancelled()) return fail({errc::cancelled, "the answer was cancelled", "local_model"});
+  if (std::chrono::steady_clock::now() >= plan_.request.until)
+    return fail({errc::deadline_exceeded, "the answer was not complete at its deadline; " + std::to_string(produced_) +
+                                              " tokens were computed",
+                 "local_model"});
+  return sequence_->ids.size() < plan_.prompt.size() ? prefill(pool) : decode(pool);
+}
+
+bool generation::fail(error why) {
+  channel_->fail(std::move(why));
+  return true;
+}
+
+bool generation::prefill(engine::worker_pool& pool) {
+  std::size_t const done = sequence_->ids.size();
+  std::size_t const count = std::min(engine::transformer::chunk_tokens, plan_.prompt.size() - done);
+  bool const last = done + count == plan_.prompt.size();
+  auto const ids = std::span(plan_.prompt).subspan(done, count);
+  auto read = model_.forward(ids, sequence_->keys_and_values, pool, last ? std::span(logits_) : std::span<float>{});
+  if (!read) return fail(std::move(read).error());
+  sequence_->ids.insert(sequence_->ids.end(), ids.begin(), ids.end());
+  return false;
+}
+
+bool generation::decode(engine::worker_pool& pool) {
+  std::optional<engine::token_mask> allowed;
+  std::size_t const budget = plan_.tokens_max - produced_;
+  if (matcher_) {
+    allowed = matcher_->allowed(budget);
+    // Nothing but the end may follow: it need not be computed.
+    if (matcher_->is_complete()) {
+      std::size_t open = 0;
+      for (auto const word : *allowed) open += static_cast<std::size_t>(__builtin_popcountll(word));
+      for (auto const end : tokens_.end_of_generation()) open -= grammar::is_allowed(*allowed, end) ? 1 : 0;
+      if (open == 0) return finish(budget == 0 ? finish_reason::length : finish_reason::stop);
+    }
+  }
+  if (budget == 0) return finish(finish_reason::length);
+
+  draw_key key = plan_.request.draws;
+  key.position = static_cast<std::uint32_t>(produced_);
+  auto chosen = sampler_.sample(logits_, allowed, history_, key);
+  if (!chosen) return fail(std::move(chosen).error());
+  auto const ends = tokens_.end_of_generation();
+  if (std::find(ends.begin(), ends.end(), chosen->token) != ends.end()) return finish(finish_reason::stop);
+  if (matcher_ && !matcher_->accept(chosen->token))
+    return fail({errc::internal, "a token was drawn that the grammar does not allow", "local_model"});
+  ++produced_;
+  history_.push_back(chosen->token);
+  report(*chosen);
+  if (emit(chosen->token)) return true;
+
+  auto const one = std::span(&chosen->token, 1);
+  auto read = model_.forward(one, sequence_->keys_and_values, pool, logits_);
+  if (!read) return fail(std::move(read).error());
+  sequence_->ids.push_back(chosen->token);
+  return false;
+}
+
+void generation::report(engine::sampled_token const& chosen) {
+  auto const& wanted = plan_.request.sampling;
+  if (!wanted.logprobs && wanted.top_logprobs == 0) return;
+  token_chosen event;
+  event.token = chosen.token;
+  event.bytes = tokens_.token_bytes(chosen.token);
+  event.logprob = chosen.logprob.value_or(0);
+  for (auto const& other : chosen.alternatives) event.alternatives.emplace_back(other.token, other.logprob);
+  channel_->push(std::move(event));
+}
+
+// True when the answer has ended.
+bool generation::emit(token_id token) {
+  held_ += tokens_.token_bytes(token);
+  if (!matcher_) {
+    if (auto const stop = find_stop()) {
+      held_.resize(*stop);
+      return finish(finish_reason::stop);
+    }
+  }
+  // Kept back: half a code point, and what may be the beginning of a stop string.
+  std::size_t ready = utf8_complete_prefix(held_);
+  if (!matcher_) {
+    for (auto const& stop : plan_.request.stop)
+      for (std::size_t n = std::min(stop.size() - 1, held_.size()); n > 0; --n)
+        if (std::string_view(held_).ends_with(std::string_view(stop).substr(0, n))) {
+          ready = std::min(ready, held_.size() - n);
+          break;
+        }
+  }
+  std::string const text = held_.substr(0, ready);
+  held_.erase(0, ready);
+  return !text.empty() && emit_text(text);
+}
+
+std::optional<std::size_t> generation::find_stop() const {
+  std::size_t first = std::string::npos;
+  for (auto const& stop : plan_.request.stop) first = std::min(first, held_.find(stop));
+  return first == std::string::npos ? std::nullopt : std::optional(first);
+}
+
+// True when the text cannot belong to an answer, which ends it.
+bool generation::emit_text(std::string_view text) {
+  auto events = parser_.push(utf8_repaired(text));
+  if (!events) return fail(std::move(events).error());
+  for (auto& event : *events) {
+    if (auto* delta = std::get_if<text_delta>(&event)) channel_->push(std::move(*delta));
+    else if (auto* thought = std::get_if<reasoning_delta>(&event)) channel_->push(std::move(*thought));
+    else if (auto* ready = std::get_if<tool_call_ready>(&event)) {
+      // Ids are stable: the same run, step and place give the same id, also in a replay.
+      ready->call.id = "call-" + std::to_string(plan_.request.draws.step) + '-' + std::to_string(calls_.size() + 1);
+      calls_.push_back(ready->call);
+      channel_->push(std::move(*ready));
+    }
+  }
+  return false;
+}
+
+bool generation::finish(finish_reason reason) {
+  if (!held_.empty() && emit_text(std::exchange(held_, {}))) return true;
+  std::size_t const streamed_calls = calls_.size();
+  auto answer = parser_.finish();
+  if (!answer) return fail(std::move(answer).error());
+  response_end end;
+  end.answer.role = role::assistant;
+  if (!answer->reasoning.empty()) end.answer.parts.push_back(reasoning_part{std::move(answer->reasoning), {}});
+  if (!answer->text.empty()) end.answer.parts.push_back(text_part{std::move(answer->text)});
+  for (std::size_t i = 0; i < answer->calls.size(); ++i) {
+    auto& call = answer->calls[i];
+    call.id = "call-" + std::to_string(plan_.request.draws.step) + '-' + std::to_string(i + 1);
+    if (i >= streamed_calls) channel_->push(tool_call_ready{call});
+    end.answer.parts.push_back(std::move(call));
+  }
+  end.reason = !end.answer.tool_calls().empty() ? finish_reason::tool_calls : reason;
+  end.usage = {.prompt_tokens = plan_.prompt.size(), .cached_prompt_tokens = cached_, .completion_tokens = produced_};
+  end.notices = std::move(plan_.notices);
+  channel_->finish(std::move(end));
+  return true;
+}
+
+}  // namespace local
+}  // namespace wherry::inline v0
