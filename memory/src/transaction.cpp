@@ -1,5 +1,6 @@
 #include "scope_commit.hpp"
 
+#include <wherry/core/runtime.hpp>
 #include <wherry/memory/transaction.hpp>
 
 namespace wherry::inline v0 {
@@ -47,6 +48,21 @@ result<commit_seq> transaction::commit(std::optional<durability> how) {
   auto written = changes.write(how.value_or(scope.store->options.commit_durability));
   if (written) operations_.clear();
   return written;
+}
+
+task<result<commit_seq>> transaction::async_commit(transaction tx, std::optional<durability> how) {
+  auto const wanted = how.value_or(tx.scope_.state_->store->options.commit_durability);
+  if (wanted == durability::os) co_return tx.commit(wanted);
+  struct shared_work {
+    transaction tx;
+    std::optional<result<commit_seq>> outcome;
+  };
+  auto const shared =
+      std::make_shared<shared_work>(shared_work{std::move(tx), std::nullopt});  // the pool may outlive the caller
+  auto work = [shared, wanted] { shared->outcome = shared->tx.commit(wanted); };
+  auto const done = co_await offload(compute_pool::shared(), std::move(work), "store commit");
+  if (!done) co_return done.error();
+  co_return std::move(*shared->outcome);
 }
 
 result<void> transaction::add_to(scope_commit& changes, operation const& what) const {

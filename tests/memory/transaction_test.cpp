@@ -1,6 +1,8 @@
 #include "events.hpp"
 #include "temp_dir.hpp"
 
+#include <wherry/core/runtime.hpp>
+
 #include <set>
 #include <thread>
 
@@ -180,6 +182,21 @@ TEST_CASE_METHOD(fixture, "a job is claimed by one worker at a time and finished
   same.job({.kind = "extract", .payload = "1", .idempotency_key = "e1"});
   REQUIRE(same.commit(durability::os));
   CHECK(scope.jobs().value().size() == 1);  // its key is known for good
+}
+
+TEST_CASE_METHOD(fixture, "a commit can be awaited, synced or not", "[unit]") {
+  for (auto const how : {durability::synced, durability::os}) {
+    auto const seen = talk.last_seq().value();
+    transaction tx{scope};
+    tx.append(talk, seen, {note("awaited")});
+    auto const done = run_blocking(transaction::async_commit(std::move(tx), how), "commit", "async_commit");
+    REQUIRE(done);
+    CHECK(talk.last_seq().value() == seen + 1);
+    transaction late{scope};
+    late.append(talk, seen, {note("late")});
+    auto const refused = run_blocking(transaction::async_commit(std::move(late), how), "commit", "async_commit");
+    CHECK(is(refused, errc::conflict));
+  }
 }
 
 TEST_CASE_METHOD(fixture, "threads that append to one session lose nothing and overwrite nothing", "[unit]") {

@@ -1,6 +1,7 @@
 #pragma once
 // transaction: the one way anything is written to a store. All of it is committed, or none of it.
 
+#include <wherry/core/task.hpp>
 #include <wherry/memory/store.hpp>
 
 #include <cstdint>
@@ -52,6 +53,12 @@ class transaction {
   /// errc::disk_full or errc::io_failed when the write failed, and errc::store_failed from every commit after that
   /// until the store is opened again; errc::unsupported on a read-only store.
   result<commit_seq> commit(std::optional<durability> how = std::nullopt);
+
+  /// As commit, without blocking the caller's thread for the disk: a synced commit waits on the shared compute pool, a
+  /// commit to the operating system takes microseconds and runs where it is called.
+  /// Cancellation: the commit may or may not have happened; read the session's last_seq to know.
+  /// Also fails with: errc::queue_full; errc::cancelled. The transaction is used up either way.
+  static task<result<commit_seq>> async_commit(transaction tx, std::optional<durability> how = std::nullopt);
 
  private:
   struct append_op {
