@@ -378,8 +378,11 @@ class builder {
       none_yet = next_none;
       some = next_some;
     }
-    if (n.others && n.others_max > 0) {
-      auto const [others_none, others_some] = emit_others(n);
+    // A name of n letters can always be made new by adding one for each name taken, if so many bytes are allowed.
+    std::size_t const names = n.members.size() + n.excluded.size();
+    std::size_t const others_max = std::min(n.others_max, n.name_bytes_max - std::min(n.name_bytes_max, names));
+    if (n.others && others_max > 0) {
+      auto const [others_none, others_some] = emit_others(n, others_max);
       state_id const end = sibling(from);
       call(none_yet, others_none, end);
       call(some, others_some, end);
@@ -389,10 +392,10 @@ class builder {
       on_bytes(some, '}', '}', to);
     }
   }
-  std::pair<state_id, state_id> emit_others(object_node const& n) {
+  std::pair<state_id, state_id> emit_others(object_node const& n, std::size_t others_max) {
     std::uint32_t const u = add_unit();
     machine_.collects_names = true;
-    machine_.units[u].max = n.others_max;
+    machine_.units[u].max = others_max;
     auto const inner = [](std::string const& quoted) { return quoted.substr(1, quoted.size() - 2); };
     for (auto const& member : n.members) machine_.units[u].names.push_back(inner(member.name));
     for (auto const& name : n.excluded) machine_.units[u].names.push_back(inner(name));

@@ -94,10 +94,7 @@ class mask_walk {
     spelling_.clear();
     at_.spell(t, spelling_);
     auto const [it, is_new] = known_completions_.try_emplace(spelling_, 0);
-    if (is_new) {
-      it->second = token_count(spelling_, trie_);
-      if (it->second == cannot_be_spelled || it->second > *budget_) it->second = cannot_be_spelled;
-    }
+    if (is_new) it->second = token_count(spelling_, trie_);
     return it->second;
   }
 
@@ -147,21 +144,16 @@ class mask_walk {
 
   void stay_inside(thread const& t, text_unit const& text, text_summary const& summary) {
     std::size_t const room = text.max - t.top.counter;
-    auto const& inside = summary.inside;
-    auto const end = room >= trie_.longest_token() ? inside.end()
-                                                   : std::partition_point(inside.begin(), inside.end(), [&](auto const& token) {
-                                                       return token.characters <= room;
-                                                     });
-    if (budget_) return stay_inside_within_budget(t, text, summary, static_cast<std::size_t>(end - inside.begin()));
+    if (budget_) return stay_inside_within_budget(t, text, summary, room);
     note_heaviest_inside(t, text);
-    auto const kept = end - inside.begin();
-    if (kept > inside.end() - end) {
-      bitset bits = summary.inside_bits;
-      for (auto it = end; it != inside.end(); ++it) clear_bit(bits, it->token);
-      merge(bits);
-    } else {
-      for (auto it = inside.begin(); it != end; ++it) set_bit(mask_.bits, it->token);
+    if (room < text_summary::counted_characters) return merge(summary.inside_up_to[room]);
+    bitset bits = summary.inside_bits;
+    if (room < trie_.longest_token()) {
+      for (auto it = summary.inside.rbegin(); it != summary.inside.rend() && it->characters > room; ++it) {
+        clear_bit(bits, it->token);
+      }
     }
+    merge(bits);
   }
   void merge(bitset const& bits) {
     for (std::size_t i = 0; i < bits.size(); ++i) mask_.bits[i] |= bits[i];
@@ -172,11 +164,11 @@ class mask_walk {
     note(plus(plus(at_.weigh(t), longest_finish), times(fillers, text.filler_weight)));
   }
 
-  void stay_inside_within_budget(thread const& t, text_unit const& text, text_summary const& summary, std::size_t kept) {
+  void stay_inside_within_budget(thread const& t, text_unit const& text, text_summary const& summary, std::size_t room) {
     std::map<std::pair<text_automaton::state, std::size_t>, bool> fits;
     auto const beginnings = text.is_name ? tokens_that_begin_a_taken_name(t) : std::vector<token_id>{};
-    for (std::size_t i = 0; i < kept; ++i) {
-      auto const& token = summary.inside[i];
+    for (auto const& token : summary.inside) {
+      if (token.characters > room) break;
       if (std::binary_search(beginnings.begin(), beginnings.end(), token.token)) {
         take_by_stepping(t, token.token);
         continue;

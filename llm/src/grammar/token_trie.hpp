@@ -65,8 +65,11 @@ struct text_summary {
     std::uint32_t node;
     std::uint32_t characters;
   };
+  static constexpr std::size_t counted_characters = 16;
+
   std::vector<inner> inside;  ///< Tokens that stay in the text, by number of characters.
   bitset inside_bits;
+  std::vector<bitset> inside_up_to;  ///< [n]: those with at most n characters, n < counted_characters.
   std::vector<exit> exits;    ///< Trie nodes at which the text may end.
   bitset exit_bits;           ///< Tokens that end exactly there.
   std::vector<exit> open_exits;  ///< The exits with children.
@@ -75,7 +78,7 @@ struct text_summary {
 text_summary summarise(text_automaton const& automaton, text_automaton::state from, token_trie const& trie,
                        std::size_t mask_words);
 
-/// Summaries of one automaton, made when first asked for. Thread-safe.
+/// Summaries of one automaton's states, made when first asked for. Thread-safe.
 class summary_cache {
  public:
   text_summary const& get(text_automaton const& automaton, text_automaton::state from, token_trie const& trie,

@@ -81,6 +81,11 @@ text_summary summarise(text_automaton const& automaton, text_automaton::state fr
   }
   std::stable_sort(summary.inside.begin(), summary.inside.end(),
                    [](auto const& a, auto const& b) { return a.characters < b.characters; });
+  bitset so_far(mask_words);
+  for (auto next = summary.inside.begin(); summary.inside_up_to.size() < text_summary::counted_characters;) {
+    for (; next != summary.inside.end() && next->characters <= summary.inside_up_to.size(); ++next) set_bit(so_far, next->token);
+    summary.inside_up_to.push_back(so_far);
+  }
   return summary;
 }
 
@@ -112,6 +117,9 @@ vocabulary::impl::impl(std::vector<std::string> token_bytes, std::vector<bool> c
     auto const at = trie.child(token_trie::root, static_cast<std::uint8_t>(byte));
     has_byte[byte] = at != token_trie::none && trie.at(at).token_count > 0;
   }
+  // Nearly every string is in this state at nearly every token: made here, not while somebody waits for a token.
+  json_string_summaries.get(text_automaton::json_string(), text_automaton::start, trie, (bytes.size() + 63) / 64);
+  json_name_summaries.get(text_automaton::json_name(), text_automaton::start, trie, (bytes.size() + 63) / 64);
 }
 
 result<vocabulary> vocabulary::build(std::vector<std::string> token_bytes, std::span<token_id const> control,

@@ -31,7 +31,8 @@ namespace grammar {
 struct bounds {
   std::size_t string_bytes = 4'096;  ///< Bytes of one JSON string or key between its quotes, escapes as written.
   std::size_t array_items = 256;     ///< Items of one array.
-  std::size_t object_members = 64;   ///< Members of one object beyond those named in "properties".
+  std::size_t object_members = 64;   ///< Members of one object beyond those named in "properties"; fewer
+                                     ///< where string_bytes leaves no room for so many names.
   std::size_t depth = 32;            ///< Nested uses of recursive definitions ("any value" is one of them).
   std::size_t number_digits = 20;    ///< Digits before and digits after the point of a number that is not an integer.
 };
@@ -39,7 +40,7 @@ struct bounds {
 /// Free text: well-formed UTF-8 in which none of `without` occurs.
 struct text_options {
   std::size_t bytes_max = 4'096;     ///< At most this many bytes.
-  std::vector<std::string> without;  ///< Byte strings that end or must not occur in the text; none may be empty.
+  std::vector<std::string> without = {};  ///< Byte strings that end or must not occur in the text; none may be empty.
 };
 
 /// Bytes from `first` to `last`, both included.

@@ -1,0 +1,61 @@
+// A schema's text up to the first zero byte, then choices: each byte picks a token among those the mask allows. Whatever
+// the schema, a program that compiles must lead to its end within the budget, and to JSON.
+
+#include <wherry/core/json.hpp>
+#include <wherry/llm/grammar.hpp>
+
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+namespace {
+
+namespace g = wherry::grammar;
+
+constexpr g::bounds limits{.string_bytes = 64, .array_items = 8, .object_members = 4, .depth = 4, .number_digits = 4};
+constexpr std::size_t tokens_more_than_needed = 64;
+
+struct byte_tokens {
+  byte_tokens() {
+    for (int byte = 0; byte < 256; ++byte) bytes.emplace_back(1, static_cast<char>(byte));
+    for (char const* piece : {"\",\"", "\":", "\":{\"", "}]", "\\u", "\\ud8", "aa", "\"}", "0,"}) bytes.emplace_back(piece);
+    end = static_cast<wherry::token_id>(bytes.size());
+    bytes.emplace_back("<end>");
+  }
+  std::vector<std::string> bytes;
+  wherry::token_id end = 0;
+};
+
+void require(bool condition) {
+  if (!condition) std::abort();
+}
+
+}  // namespace
+
+int wherry_fuzz_grammar(std::uint8_t const* data, std::size_t size) {
+  static byte_tokens const tokens;
+  static g::vocabulary const vocabulary = g::vocabulary::build(tokens.bytes, {}, std::span(&tokens.end, 1)).value();
+  std::string_view const input(reinterpret_cast<char const*>(data), size);
+  std::size_t const schema_size = std::min(input.find('\0'), input.size());
+  auto const program = g::compile(g::json_schema({std::string(input.substr(0, schema_size))}, limits), vocabulary);
+  if (!program) return 0;
+
+  std::string_view const choices = input.substr(std::min(schema_size + 1, input.size()));
+  std::string text;
+  g::matcher at(*program);
+  for (std::size_t used = 0, left = program->shortest_answer() + tokens_more_than_needed;; ++used, --left) {
+    std::vector<wherry::token_id> allowed;
+    auto const mask = at.allowed(left);
+    for (wherry::token_id id = 0; id <= tokens.end; ++id) {
+      if (g::is_allowed(mask, id)) allowed.push_back(id);
+    }
+    require(!allowed.empty());
+    auto const choice = used < choices.size() ? static_cast<std::uint8_t>(choices[used]) : std::uint8_t{255};
+    wherry::token_id const id = allowed[choice * (allowed.size() - 1) / 255];
+    require(at.accept(id));
+    if (id == tokens.end) break;
+    text += tokens.bytes[static_cast<std::size_t>(id)];
+  }
+  require(wherry::parse_json(text).has_value());
+  return 0;
+}
