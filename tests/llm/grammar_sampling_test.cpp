@@ -139,3 +139,45 @@ TEST_CASE("a mask allows exactly the tokens that a fork of the matcher accepts a
     }
   }
 }
+
+TEST_CASE("masks of expressions other than schemas are exact too", "[unit][grammar]") {
+  test_vocabulary const v(crossing_tokens());
+  auto const thought = g::free_text({.bytes_max = 60, .without = {"\",\"", "ab"}});
+  auto const nested = g::define({{"list", g::sequence({g::literal("["), g::optional(g::choice({g::rule("list"), g::literal("12")})), g::literal("]")})}},
+                                g::rule("list"), 5);
+  g::expr const expressions[] = {
+      g::sequence({thought, g::literal("\"}"), g::token(v.control), nested}),
+      g::repeat(g::choice({g::literal("a"), g::literal("aa"), g::literal("ab"), g::token(v.control)}), 3, 9),
+      g::choice({g::sequence({thought, g::literal("]")}), g::sequence({nested, g::literal("a\",")})}),
+  };
+  for (auto const& e : expressions) {
+    auto const p = g::compile(e, v.tokens).value();
+    for (std::size_t round = 0; round < 20; ++round) check_masks(p, v, round % 2 == 0, round);
+  }
+}
+
+TEST_CASE("every way to cut a valid text into tokens is allowed", "[unit][grammar]") {
+  test_vocabulary const v(crossing_tokens());
+  std::string const text = R"({"name":"abc","id":12,"ok":true,"x":-1.5e+30,"kind":"ab"})";
+  auto const p = g::compile(schema(schemas[0].text), v.tokens).value();
+  std::vector<std::optional<matcher>> at(text.size() + 1);  // by how much of the text was said; one way stands for all
+  at[0].emplace(p);
+  std::size_t cuts = 0;
+  for (std::size_t from = 0; from < text.size(); ++from) {
+    REQUIRE(at[from].has_value());
+    auto const mask = at[from]->allowed();
+    std::vector<std::uint64_t> const kept(mask.begin(), mask.end());
+    for (token_id id = 0; id < v.end; ++id) {
+      std::string const& bytes = v.bytes[static_cast<std::size_t>(id)];
+      if (text.compare(from, bytes.size(), bytes) != 0) continue;
+      INFO("after " << from << " bytes, '" << bytes << "'");
+      CHECK(g::is_allowed(kept, id));
+      matcher next = *at[from];
+      REQUIRE(next.accept(id));
+      at[from + bytes.size()] = std::move(next);
+      ++cuts;
+    }
+  }
+  CHECK(cuts > text.size());
+  CHECK(at.back()->is_complete());
+}

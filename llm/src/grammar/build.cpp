@@ -1,6 +1,7 @@
 // From the syntax tree to states. Parts that stand once are built in place, between two states of their unit; rules and
 // repetitions become units of their own that are called.
 
+#include "grammar/connected_components.hpp"
 #include "grammar/expr_node.hpp"
 #include "grammar/machine.hpp"
 
@@ -431,7 +432,7 @@ class builder {
     std::size_t const count = machine_.units.size();
     std::vector<std::vector<std::uint32_t>> callees(count);
     for_each_unit_call([&](std::uint32_t caller, edge& e) { callees[caller].push_back(machine_.states[e.operand].unit); });
-    auto const component = components(callees);
+    auto const component = connected_components(callees);
     for_each_unit_call([&](std::uint32_t caller, edge& e) {
       std::uint32_t const callee = machine_.states[e.operand].unit;
       e.deepens = machine_.units[callee].named && component[caller] == component[callee];
@@ -446,40 +447,6 @@ class builder {
       }
     }
   }
-  // Strongly connected components: Tarjan, "Depth-first search and linear graph algorithms", 1972; without recursion.
-  static std::vector<std::uint32_t> components(std::vector<std::vector<std::uint32_t>> const& next) {
-    constexpr auto unseen = static_cast<std::uint32_t>(-1);
-    std::vector<std::uint32_t> index(next.size(), unseen), low(next.size()), component(next.size(), unseen);
-    std::vector<std::uint32_t> stack;
-    std::vector<std::pair<std::uint32_t, std::size_t>> path;
-    std::uint32_t clock = 0, components = 0;
-    for (std::uint32_t root = 0; root < next.size(); ++root) {
-      if (index[root] != unseen) continue;
-      path.emplace_back(root, 0);
-      while (!path.empty()) {
-        auto& [at, child] = path.back();
-        if (child == 0 && index[at] == unseen) {
-          index[at] = low[at] = clock++;
-          stack.push_back(at);
-        }
-        if (child < next[at].size()) {
-          std::uint32_t const to = next[at][child++];
-          if (index[to] == unseen) path.emplace_back(to, 0);
-          else if (component[to] == unseen) low[at] = std::min(low[at], index[to]);
-          continue;
-        }
-        std::uint32_t const done = at;
-        if (low[done] == index[done]) {
-          for (std::uint32_t member = unseen; member != done; stack.pop_back()) component[member = stack.back()] = components;
-          ++components;
-        }
-        path.pop_back();
-        if (!path.empty()) low[path.back().first] = std::min(low[path.back().first], low[done]);
-      }
-    }
-    return component;
-  }
-
   // True when some state can come back to itself without a byte: threads would multiply without end.
   bool consumes_nothing_somewhere() {
     std::vector<std::vector<std::uint32_t>> next(machine_.states.size());
@@ -494,7 +461,7 @@ class builder {
         if (can_be_empty(e.operand)) next[s].push_back(e.target);
       }
     }
-    auto const component = components(next);
+    auto const component = connected_components(next);
     std::vector<std::uint32_t> members(next.size(), 0);
     for (std::uint32_t s = 0; s < next.size(); ++s) {
       if (++members[component[s]] > 1 || std::find(next[s].begin(), next[s].end(), s) != next[s].end()) return true;

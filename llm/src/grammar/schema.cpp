@@ -58,10 +58,14 @@ class compiler {
     for (auto const& [keyword, unused] : schema.items()) {
       if (is_annotation(keyword)) continue;
       if (std::find(keywords.begin(), keywords.end(), keyword) == keywords.end()) {
-        refuse(keyword, pointer, "is not supported" + std::string(keywords.size() < 12 ? " beside " + std::string(*keywords.begin()) : ""));
+        refuse(keyword, pointer, "is not supported" + beside(*keywords.begin()));
         return;
       }
     }
+  }
+  // Some keywords are understood on their own but not together with one that decides alone.
+  static std::string beside(std::string_view keyword) {
+    return keyword == "type" ? std::string() : " beside \"" + std::string(keyword) + "\"";
   }
   static std::string below(std::string const& pointer, std::string_view step) {
     std::string escaped;
