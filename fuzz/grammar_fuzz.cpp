@@ -1,5 +1,5 @@
-// A schema's text up to the first zero byte, then choices: each byte picks a token among those the mask allows. Whatever
-// the schema, a program that compiles must lead to its end within the budget, and to JSON.
+// A schema's text up to the first zero byte, then choices: each byte picks a token among those the mask allows.
+// Whatever the schema, a program that compiles must lead to its end within the budget, and to JSON.
 
 #include <wherry/core/json.hpp>
 #include <wherry/llm/grammar.hpp>
@@ -18,7 +18,8 @@ constexpr std::size_t tokens_more_than_needed = 64;
 struct byte_tokens {
   byte_tokens() {
     for (int byte = 0; byte < 256; ++byte) bytes.emplace_back(1, static_cast<char>(byte));
-    for (char const* piece : {"\",\"", "\":", "\":{\"", "}]", "\\u", "\\ud8", "aa", "\"}", "0,"}) bytes.emplace_back(piece);
+    for (char const* piece : {"\",\"", "\":", "\":{\"", "}]", "\\u", "\\ud8", "aa", "\"}", "0,"})
+      bytes.emplace_back(piece);
     end = static_cast<wherry::token_id>(bytes.size());
     bytes.emplace_back("<end>");
   }

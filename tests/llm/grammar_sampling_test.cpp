@@ -16,15 +16,22 @@ struct schema_case {
 };
 
 constexpr schema_case schemas[] = {
-    {"flat object", R"({"type":"object","properties":{"name":{"type":"string","minLength":2,"maxLength":5},"id":{"type":"integer","minimum":-20,"maximum":345},
-       "ok":{"type":"boolean"},"x":{"type":"number"},"kind":{"enum":["a","ab","abc",1,12,null,{"a":[1]}]}},"required":["name","kind"],"additionalProperties":false})"},
-    {"arrays", R"({"type":"array","items":{"type":"array","items":{"type":["integer","null"]},"minItems":1,"maxItems":3},"minItems":2,"maxItems":5})"},
-    {"tuple", R"({"type":"array","prefixItems":[{"const":"a"},{"type":"string"},{"type":"boolean"}],"items":{"type":"integer"},"minItems":1,"maxItems":6})"},
-    {"optional members", R"({"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"integer"},"name":{"type":"string"}},"additionalProperties":false})"},
-    {"map", R"({"type":"object","properties":{"a":{"type":"integer"},"aa":{"const":1}},"required":["aa"],"additionalProperties":{"type":"boolean"}})"},
-    {"list by reference", R"({"$defs":{"node":{"type":"object","properties":{"id":{"type":"integer"},"next":{"anyOf":[{"$ref":"#/$defs/node"},{"type":"null"}]}},
+    {"flat object",
+     R"({"type":"object","properties":{"name":{"type":"string","minLength":2,"maxLength":5},"id":{"type":"integer","minimum":-20,"maximum":345},
+       "ok":{"type":"boolean"},"x":{"type":"number"},"y":{"type":"number","minimum":-0.5,"maximum":12.25},"kind":{"enum":["a","ab","abc",1,12,null,{"a":[1]}]}},"required":["name","kind"],"additionalProperties":false})"},
+    {"arrays",
+     R"({"type":"array","items":{"type":"array","items":{"type":["integer","null"]},"minItems":1,"maxItems":3},"minItems":2,"maxItems":5})"},
+    {"tuple",
+     R"({"type":"array","prefixItems":[{"const":"a"},{"type":"string"},{"type":"boolean"}],"items":{"type":"integer"},"minItems":1,"maxItems":6})"},
+    {"optional members",
+     R"({"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"integer"},"name":{"type":"string"}},"additionalProperties":false})"},
+    {"map",
+     R"({"type":"object","properties":{"a":{"type":"integer"},"aa":{"const":1}},"required":["aa"],"additionalProperties":{"type":"boolean"}})"},
+    {"list by reference",
+     R"({"$defs":{"node":{"type":"object","properties":{"id":{"type":"integer"},"next":{"anyOf":[{"$ref":"#/$defs/node"},{"type":"null"}]}},
        "required":["id","next"],"additionalProperties":false}},"$ref":"#/$defs/node"})"},
-    {"variant", R"({"oneOf":[{"type":"object","properties":{"kind":{"const":"a"},"name":{"type":"string"}},"required":["kind","name"],"additionalProperties":false},
+    {"variant",
+     R"({"oneOf":[{"type":"object","properties":{"kind":{"const":"a"},"name":{"type":"string"}},"required":["kind","name"],"additionalProperties":false},
        {"type":"object","properties":{"kind":{"const":"ab"},"id":{"type":"integer","exclusiveMinimum":5}},"required":["kind","id"],"additionalProperties":false},{"type":"null"}]})"},
     {"anything", R"({})"},
     {"undeclared required", R"({"type":"object","required":["z"],"properties":{"a":{"type":"string","maxLength":1}}})"},
@@ -96,11 +103,13 @@ TEST_CASE("any choice from the masks of a byte vocabulary ends valid and within 
   for (auto const& limits : {narrow, wide}) check_samples(test_vocabulary{}, limits, 70);
 }
 
-TEST_CASE("any choice from the masks of tokens across syntax borders ends valid and within the budget", "[unit][grammar]") {
+TEST_CASE("any choice from the masks of tokens across syntax borders ends valid and within the budget",
+          "[unit][grammar]") {
   for (auto const& limits : {narrow, wide}) check_samples(test_vocabulary{crossing_tokens()}, limits, 140);
 }
 
-TEST_CASE("any choice from the masks of a vocabulary that lacks bytes ends valid and within the budget", "[unit][grammar]") {
+TEST_CASE("any choice from the masks of a vocabulary that lacks bytes ends valid and within the budget",
+          "[unit][grammar]") {
   test_vocabulary const v(crossing_tokens(), "xyqQ@\xa0\x80\xbf\x8f");
   for (auto const& limits : {narrow, wide}) check_samples(v, limits, 140);
 }
@@ -143,8 +152,10 @@ TEST_CASE("a mask allows exactly the tokens that a fork of the matcher accepts a
 TEST_CASE("masks of expressions other than schemas are exact too", "[unit][grammar]") {
   test_vocabulary const v(crossing_tokens());
   auto const thought = g::free_text({.bytes_max = 60, .without = {"\",\"", "ab"}});
-  auto const nested = g::define({{"list", g::sequence({g::literal("["), g::optional(g::choice({g::rule("list"), g::literal("12")})), g::literal("]")})}},
-                                g::rule("list"), 5);
+  auto const nested = g::define(
+      {{"list",
+        g::sequence({g::literal("["), g::optional(g::choice({g::rule("list"), g::literal("12")})), g::literal("]")})}},
+      g::rule("list"), 5);
   g::expr const expressions[] = {
       g::sequence({thought, g::literal("\"}"), g::token(v.control), nested}),
       g::repeat(g::choice({g::literal("a"), g::literal("aa"), g::literal("ab"), g::token(v.control)}), 3, 9),

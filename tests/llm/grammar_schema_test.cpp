@@ -25,7 +25,8 @@ void check_refused(std::string text, std::string_view keyword, std::string_view 
   CHECK(p.error().path == pointer);
 }
 
-void check(program const& p, std::initializer_list<std::string_view> good, std::initializer_list<std::string_view> bad) {
+void check(program const& p, std::initializer_list<std::string_view> good,
+           std::initializer_list<std::string_view> bad) {
   for (auto const text : good) {
     INFO(text);
     CHECK(accepts(p, text));
@@ -43,17 +44,38 @@ TEST_CASE("schema: each type takes its values in compact form", "[unit][grammar]
   check(compiled(R"({"type":"boolean"})"), {"true", "false"}, {"True", "1"});
   check(compiled(R"({"type":"integer"})"), {"0", "-1", "9223372036854775807", "-9223372036854775808"},
         {"-0", "01", "1.0", "9223372036854775808", "-9223372036854775809", "+1", "", "-"});
-  check(compiled(R"({"type":"number"})"), {"0", "-0.5", "1e5", "1.25E-10", "12345678901234567890"}, {".5", "1.", "01", "1e", "1e999", "NaN"});
+  check(compiled(R"({"type":"number"})"), {"0", "-0.5", "1e5", "1.25E-10", "12345678901234567890"},
+        {".5", "1.", "01", "1e", "1e999", "NaN"});
   check(compiled(R"({"type":["string","null"]})"), {R"("")", "null"}, {"0"});
   check(compiled(R"({"type":["integer","number"]})"), {"1", "1.5"}, {R"("1")"});
 }
 
 TEST_CASE("schema: strings are JSON strings to the last rule", "[unit][grammar]") {
   check(compiled(R"({"type":"string"})"),
-        {R"("")", R"("a\"\\\/\b\f\n\r\t")", R"("\u00e9\uABCD\ud7ff\ue000")", R"("\ud83d\ude00")", "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\xed\x9f\xbf\xee\x80\x80\"", "\"\x7f\""},
-        {"\"", "\"\n\"", std::string_view("\"\0\"", 3), R"("\a")", R"("\u12")", R"("\u12g4")", R"("\ud83d")", R"("\ud83dx")", R"("\ud83d\n")", R"("\ud83d\u0041")",
-         R"("\ud83d\ud83d")", R"("\ude00")", "\"\x80\"", "\"\xc0\xaf\"", "\"\xc1\xbf\"", "\"\xe0\x80\x80\"", "\"\xed\xa0\x80\"", "\"\xf0\x80\x80\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xf5\x80\x80\x80\"",
-         "\"\xc3\"", "\"\xe2\x82\""});
+        {R"("")", R"("a\"\\\/\b\f\n\r\t")", R"("\u00e9\uABCD\ud7ff\ue000")", R"("\ud83d\ude00")",
+         "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\xed\x9f\xbf\xee\x80\x80\"", "\"\x7f\""},
+        {"\"",
+         "\"\n\"",
+         std::string_view("\"\0\"", 3),
+         R"("\a")",
+         R"("\u12")",
+         R"("\u12g4")",
+         R"("\ud83d")",
+         R"("\ud83dx")",
+         R"("\ud83d\n")",
+         R"("\ud83d\u0041")",
+         R"("\ud83d\ud83d")",
+         R"("\ude00")",
+         "\"\x80\"",
+         "\"\xc0\xaf\"",
+         "\"\xc1\xbf\"",
+         "\"\xe0\x80\x80\"",
+         "\"\xed\xa0\x80\"",
+         "\"\xf0\x80\x80\x80\"",
+         "\"\xf4\x90\x80\x80\"",
+         "\"\xf5\x80\x80\x80\"",
+         "\"\xc3\"",
+         "\"\xe2\x82\""});
 }
 
 TEST_CASE("schema: string lengths count code points, however they are written", "[unit][grammar]") {
@@ -71,27 +93,38 @@ TEST_CASE("schema: a string's bytes are bounded, and a character begun can alway
 }
 
 TEST_CASE("schema: objects hold their members in the schema's order, commas between", "[unit][grammar]") {
-  auto const p = compiled(R"({"type":"object","properties":{"a":{"type":"integer"},"b \"q\"":{"type":"null"},"c":{"type":"boolean"}},
+  auto const p = compiled(
+      R"({"type":"object","properties":{"a":{"type":"integer"},"b \"q\"":{"type":"null"},"c":{"type":"boolean"}},
                               "required":["b \"q\""],"additionalProperties":false})");
-  check(p, {R"({"b \"q\"":null})", R"({"a":1,"b \"q\"":null})", R"({"a":1,"b \"q\"":null,"c":true})", R"({"b \"q\"":null,"c":true})"},
-        {"{}", R"({"a":1})", R"({"c":true,"b \"q\"":null})", R"({,"b \"q\"":null})", R"({"b \"q\"":null,})", R"({"b \"q\"":null,"d":1})",
-         R"({"b \"q\"": null})", R"({"b \"q\"":null,"b \"q\"":null})"});
-  check(compiled(R"({"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"integer"}},"additionalProperties":false})"),
-        {"{}", R"({"a":1})", R"({"b":1})", R"({"a":1,"b":2})"}, {R"({"b":1,"a":2})", R"({"a":1"b":2})"});
-  check(compiled(R"({"type":"object","properties":{"a":false,"b":{"type":"null"}}})"), {R"({"b":null})", R"({"c":1})"}, {R"({"a":1})"});
+  check(p,
+        {R"({"b \"q\"":null})", R"({"a":1,"b \"q\"":null})", R"({"a":1,"b \"q\"":null,"c":true})",
+         R"({"b \"q\"":null,"c":true})"},
+        {"{}", R"({"a":1})", R"({"c":true,"b \"q\"":null})", R"({,"b \"q\"":null})", R"({"b \"q\"":null,})",
+         R"({"b \"q\"":null,"d":1})", R"({"b \"q\"": null})", R"({"b \"q\"":null,"b \"q\"":null})"});
+  check(
+      compiled(
+          R"({"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"integer"}},"additionalProperties":false})"),
+      {"{}", R"({"a":1})", R"({"b":1})", R"({"a":1,"b":2})"}, {R"({"b":1,"a":2})", R"({"a":1"b":2})"});
+  check(compiled(R"({"type":"object","properties":{"a":false,"b":{"type":"null"}}})"), {R"({"b":null})", R"({"c":1})"},
+        {R"({"a":1})"});
 }
 
 TEST_CASE("schema: members beyond the declared ones follow them, with names of their own", "[unit][grammar]") {
-  auto const p = compiled(R"({"type":"object","properties":{"a":{"type":"integer"},"ab":{"type":"integer"}},"additionalProperties":{"type":"boolean"}})",
-                          {.object_members = 3});
-  check(p, {"{}", R"({"x":true})", R"({"a":1,"x":true})", R"({"ab":1,"abc":true})", R"({"":true,"A":false,"\n":true})", R"({"x":true,"xx":false})"},
-        {R"({"a":true})", R"({"x":1})", R"({"x":true,"a":1})", R"({"x":true,"x":true})", R"({"x":true,"y":true,"x":true})",
-         R"({"1":true,"2":true,"3":true,"4":true})", R"({"ab":true})", R"({"\u0061":true})", R"({"\/":true})"});
+  auto const p = compiled(
+      R"({"type":"object","properties":{"a":{"type":"integer"},"ab":{"type":"integer"}},"additionalProperties":{"type":"boolean"}})",
+      {.object_members = 3});
+  check(p,
+        {"{}", R"({"x":true})", R"({"a":1,"x":true})", R"({"ab":1,"abc":true})", R"({"":true,"A":false,"\n":true})",
+         R"({"x":true,"xx":false})"},
+        {R"({"a":true})", R"({"x":1})", R"({"x":true,"a":1})", R"({"x":true,"x":true})",
+         R"({"x":true,"y":true,"x":true})", R"({"1":true,"2":true,"3":true,"4":true})", R"({"ab":true})",
+         R"({"\u0061":true})", R"({"\/":true})"});
   CHECK(accepts(compiled(R"({"type":"object"})"), R"({"x":{"x":[1,{"x":null}]},"y":"z"})"));
 }
 
 TEST_CASE("schema: the end of a name is never forced into a name that is taken", "[unit][grammar]") {
-  auto const p = compiled(R"({"type":"object","additionalProperties":{"type":"null"}})", {.string_bytes = 2, .object_members = 300});
+  auto const p = compiled(R"({"type":"object","additionalProperties":{"type":"null"}})",
+                          {.string_bytes = 2, .object_members = 300});
   matcher m(p);
   REQUIRE(m.accept_bytes(R"({"aa":null,"a)"));
   CHECK_FALSE(g::is_allowed(m.allowed(), 'a'));  // two bytes are the bound, and "aa" is taken
@@ -102,69 +135,96 @@ TEST_CASE("schema: the end of a name is never forced into a name that is taken",
 }
 
 TEST_CASE("schema: a required member that is not declared takes what other members take", "[unit][grammar]") {
-  auto const p = compiled(R"({"type":"object","properties":{"a":{"type":"null"}},"required":["z"],"additionalProperties":{"type":"integer"}})");
+  auto const p = compiled(
+      R"({"type":"object","properties":{"a":{"type":"null"}},"required":["z"],"additionalProperties":{"type":"integer"}})");
   check(p, {R"({"z":1})", R"({"a":null,"z":1,"y":2})"}, {"{}", R"({"a":null})", R"({"z":null})", R"({"y":2,"z":1})"});
 }
 
 TEST_CASE("schema: arrays count their items", "[unit][grammar]") {
-  check(compiled(R"({"type":"array","items":{"type":"integer"}})", {.array_items = 4}), {"[]", "[1]", "[1,2,3,4]"}, {"[1,2,3,4,5]", "[1,]", "[,1]", "[1 ,2]", "[\"\"]"});
-  check(compiled(R"({"type":"array","items":{"type":"integer"},"minItems":2,"maxItems":3})"), {"[1,2]", "[1,2,3]"}, {"[]", "[1]", "[1,2,3,4]"});
+  check(compiled(R"({"type":"array","items":{"type":"integer"}})", {.array_items = 4}), {"[]", "[1]", "[1,2,3,4]"},
+        {"[1,2,3,4,5]", "[1,]", "[,1]", "[1 ,2]", "[\"\"]"});
+  check(compiled(R"({"type":"array","items":{"type":"integer"},"minItems":2,"maxItems":3})"), {"[1,2]", "[1,2,3]"},
+        {"[]", "[1]", "[1,2,3,4]"});
   check(compiled(R"({"type":"array","items":{"type":"integer"},"maxItems":0})"), {"[]"}, {"[1]"});
   check(compiled(R"({"type":"array","items":false})"), {"[]"}, {"[1]"});
-  check(compiled(R"({"type":"array","items":{"type":"array","items":{"type":"null"},"minItems":1}})"), {"[]", "[[null]]", "[[null,null],[null]]"}, {"[[]]", "[null]"});
+  check(compiled(R"({"type":"array","items":{"type":"array","items":{"type":"null"},"minItems":1}})"),
+        {"[]", "[[null]]", "[[null,null],[null]]"}, {"[[]]", "[null]"});
   check(compiled(R"({"type":"array"})"), {"[]", R"([1,"a",[{}],null])"}, {"[1,]"});
 }
 
 TEST_CASE("schema: tuples", "[unit][grammar]") {
-  check(compiled(R"({"type":"array","prefixItems":[{"type":"integer"},{"type":"string"}],"items":false,"minItems":2})"), {R"([1,"a"])"}, {"[]", "[1]", R"([1,"a",1])", R"(["a",1])"});
-  check(compiled(R"({"type":"array","prefixItems":[{"type":"integer"},{"type":"string"}],"items":{"type":"null"},"maxItems":3})"),
-        {"[]", "[1]", R"([1,"a"])", R"([1,"a",null])"}, {"[null]", R"([1,"a",null,null])", R"([1,"a",1])"});
-  check(compiled(R"({"type":"array","prefixItems":[{"type":"integer"}],"minItems":3})"), {"[1,2,{}]", "[1,2,3,4]"}, {"[1]", "[1,2]"});
+  check(compiled(R"({"type":"array","prefixItems":[{"type":"integer"},{"type":"string"}],"items":false,"minItems":2})"),
+        {R"([1,"a"])"}, {"[]", "[1]", R"([1,"a",1])", R"(["a",1])"});
+  check(
+      compiled(
+          R"({"type":"array","prefixItems":[{"type":"integer"},{"type":"string"}],"items":{"type":"null"},"maxItems":3})"),
+      {"[]", "[1]", R"([1,"a"])", R"([1,"a",null])"}, {"[null]", R"([1,"a",null,null])", R"([1,"a",1])"});
+  check(compiled(R"({"type":"array","prefixItems":[{"type":"integer"}],"minItems":3})"), {"[1,2,{}]", "[1,2,3,4]"},
+        {"[1]", "[1,2]"});
 }
 
 TEST_CASE("schema: constants and enumerations are spelled compactly", "[unit][grammar]") {
-  check(compiled(R"({"enum":["a","ab",1,12,null,{"k":[1, "x"]}]})"), {R"("a")", R"("ab")", "1", "12", "null", R"({"k":[1,"x"]})"}, {R"("b")", "11", R"("abc")", R"({"k":[1, "x"]})"});
+  check(compiled(R"({"enum":["a","ab",1,12,null,{"k":[1, "x"]}]})"),
+        {R"("a")", R"("ab")", "1", "12", "null", R"({"k":[1,"x"]})"},
+        {R"("b")", "11", R"("abc")", R"({"k":[1, "x"]})"});
   check(compiled(R"({"const":"\u00e9\n"})"), {"\"\xc3\xa9\\n\""}, {R"("\u00e9\n")"});
   check(compiled(R"({"type":"string","enum":["a",1,"b"]})"), {R"("a")", R"("b")"}, {"1"});
   check(compiled(R"({"type":"integer","enum":[1,1.5,2.0]})"), {"1", "2.0"}, {"1.5"});
 }
 
 TEST_CASE("schema: alternatives", "[unit][grammar]") {
-  check(compiled(R"({"anyOf":[{"type":"integer"},{"type":"string"},{"const":null}]})"), {"1", R"("a")", "null"}, {"true"});
-  check(compiled(R"({"anyOf":[{"type":"object","properties":{"a":{"type":"integer"}},"required":["a"],"additionalProperties":false},
+  check(compiled(R"({"anyOf":[{"type":"integer"},{"type":"string"},{"const":null}]})"), {"1", R"("a")", "null"},
+        {"true"});
+  check(
+      compiled(
+          R"({"anyOf":[{"type":"object","properties":{"a":{"type":"integer"}},"required":["a"],"additionalProperties":false},
                               {"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"null"}},"required":["a","b"],"additionalProperties":false}]})"),
-        {R"({"a":1})", R"({"a":1,"b":null})"}, {"{}", R"({"b":null})"});
+      {R"({"a":1})", R"({"a":1,"b":null})"}, {"{}", R"({"b":null})"});
 }
 
 TEST_CASE("schema: oneOf is taken where its alternatives exclude each other", "[unit][grammar]") {
-  check(compiled(R"({"oneOf":[{"type":"integer"},{"type":"string"},{"enum":[true,null]}]})"), {"1", R"("")", "true", "null"}, {"false"});
+  check(compiled(R"({"oneOf":[{"type":"integer"},{"type":"string"},{"enum":[true,null]}]})"),
+        {"1", R"("")", "true", "null"}, {"false"});
   compiled(R"({"oneOf":[{"const":1},{"const":2},{"type":"string"}]})");
-  compiled(R"({"$defs":{"a":{"type":"object","properties":{"t":{"const":"a"}},"required":["t"]},"b":{"type":"object","properties":{"t":{"const":"b"}},"required":["t"]}},
+  compiled(
+      R"({"$defs":{"a":{"type":"object","properties":{"t":{"const":"a"}},"required":["t"]},"b":{"type":"object","properties":{"t":{"const":"b"}},"required":["t"]}},
                "oneOf":[{"$ref":"#/$defs/a"},{"$ref":"#/$defs/b"}]})");
-  compiled(R"({"oneOf":[{"type":"object","properties":{"x":{}},"required":["x"],"additionalProperties":false},{"type":"object","properties":{"y":{}},"required":["y"]}]})");
+  compiled(
+      R"({"oneOf":[{"type":"object","properties":{"x":{}},"required":["x"],"additionalProperties":false},{"type":"object","properties":{"y":{}},"required":["y"]}]})");
   check_refused(R"({"oneOf":[{"type":"integer"},{"type":"number"}]})", "oneOf", "");
-  check_refused(R"({"oneOf":[{"type":"object","properties":{"t":{"const":"a"}}},{"type":"object","properties":{"t":{"const":"b"}}}]})", "oneOf", "");
+  check_refused(
+      R"({"oneOf":[{"type":"object","properties":{"t":{"const":"a"}}},{"type":"object","properties":{"t":{"const":"b"}}}]})",
+      "oneOf", "");
   check_refused(R"({"oneOf":[{"enum":["a","b"]},{"enum":["b","c"]}]})", "oneOf", "");
   check_refused(R"({"oneOf":[{"type":"string"},{}]})", "oneOf", "");
 }
 
 TEST_CASE("schema: references recurse within the depth", "[unit][grammar]") {
-  char const* const tree = R"({"$defs":{"tree":{"type":"object","properties":{"left":{"$ref":"#/$defs/tree"},"right":{"$ref":"#/$defs/tree"}},"additionalProperties":false}},"$ref":"#/$defs/tree"})";
-  check(compiled(tree, {.depth = 2}), {"{}", R"({"left":{"left":{}},"right":{}})"}, {R"({"left":{"left":{"left":{}}}})"});
-  check(compiled(R"({"type":"object","properties":{"next":{"$ref":"#"}},"additionalProperties":false})"), {"{}", R"({"next":{"next":{}}})"}, {R"({"next":1})"});
-  check(compiled(R"({"definitions":{"a/b~c d":{"type":"integer"}},"type":"array","items":{"$ref":"#/definitions/a~1b~0c%20d"}})"), {"[1,2]"}, {"[null]"});
+  char const* const tree =
+      R"({"$defs":{"tree":{"type":"object","properties":{"left":{"$ref":"#/$defs/tree"},"right":{"$ref":"#/$defs/tree"}},"additionalProperties":false}},"$ref":"#/$defs/tree"})";
+  check(compiled(tree, {.depth = 2}), {"{}", R"({"left":{"left":{}},"right":{}})"},
+        {R"({"left":{"left":{"left":{}}}})"});
+  check(compiled(R"({"type":"object","properties":{"next":{"$ref":"#"}},"additionalProperties":false})"),
+        {"{}", R"({"next":{"next":{}}})"}, {R"({"next":1})"});
+  check(
+      compiled(
+          R"({"definitions":{"a/b~c d":{"type":"integer"}},"type":"array","items":{"$ref":"#/definitions/a~1b~0c%20d"}})"),
+      {"[1,2]"}, {"[null]"});
   CHECK_FALSE(matcher(compiled("true", {.depth = 2})).accept_bytes("[[[["));
   CHECK(matcher(compiled("true", {.depth = 2})).accept_bytes("[[["));
 }
 
 TEST_CASE("schema: annotations change nothing", "[unit][grammar]") {
-  check(compiled(R"({"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"x","title":"t","description":"d","default":1,"examples":[2],"$comment":"c","type":"null"})"),
-        {"null"}, {"1"});
+  check(
+      compiled(
+          R"({"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"x","title":"t","description":"d","default":1,"examples":[2],"$comment":"c","type":"null"})"),
+      {"null"}, {"1"});
 }
 
 TEST_CASE("schema: what cannot be compiled is refused by keyword and place", "[unit][grammar]") {
   check_refused(R"({"type":"string","pattern":"a"})", "pattern", "");
-  check_refused(R"({"type":"object","properties":{"a/b":{"type":"array","items":{"type":"string","format":"date"}}}})", "format", "/properties/a~1b/items");
+  check_refused(R"({"type":"object","properties":{"a/b":{"type":"array","items":{"type":"string","format":"date"}}}})",
+                "format", "/properties/a~1b/items");
   check_refused(R"({"type":"object","additionalProperties":{"multipleOf":2}})", "multipleOf", "/additionalProperties");
   check_refused(R"({"allOf":[{"type":"string"}]})", "allOf", "");
   check_refused(R"({"anyOf":[{"type":"string"},{"not":{}}]})", "not", "/anyOf/1");
@@ -173,7 +233,7 @@ TEST_CASE("schema: what cannot be compiled is refused by keyword and place", "[u
   check_refused(R"({"$ref":"#/$defs/a","$defs":{"a":{}},"type":"string"})", "type", "");
   check_refused(R"({"$ref":"http://example.com/schema"})", "$ref", "");
   check_refused(R"({"$ref":"#/$defs/missing"})", "$ref", "");
-  check_refused(R"({"type":"number","minimum":0})", "minimum", "");
+  check_refused(R"({"type":"number","exclusiveMinimum":0})", "exclusiveMinimum", "");
   check_refused(R"({"typo":1})", "typo", "");
   check_refused(R"({"type":"strng"})", "type", "");
   check_refused(R"({"enum":[1],"maxLength":3})", "maxLength", "");
@@ -190,7 +250,8 @@ TEST_CASE("schema: contradictions are refused, not answered", "[unit][grammar]")
   check_refused(R"({"type":"array","prefixItems":[{}],"items":false,"minItems":2})", "minItems", "");
   check_refused(R"({"type":"object","required":["a"],"additionalProperties":false})", "required", "");
   check_refused(R"({"type":"object","properties":{"a":false},"required":["a"]})", "false", "/properties/a");
-  check_refused(R"({"$defs":{"a":{"anyOf":[{"$ref":"#/$defs/a"},{"type":"null"}]}},"$ref":"#/$defs/a"})", "$ref", "/$defs/a");
+  check_refused(R"({"$defs":{"a":{"anyOf":[{"$ref":"#/$defs/a"},{"type":"null"}]}},"$ref":"#/$defs/a"})", "$ref",
+                "/$defs/a");
   check_refused(R"({"$ref":"#"})", "$ref", "");
 }
 
@@ -199,14 +260,16 @@ TEST_CASE("schema: text that is no JSON, or nested too deep to end, is refused",
   auto const broken = g::compile(schema("{"), v.tokens);
   REQUIRE_FALSE(broken.has_value());
   CHECK(broken.error().is(errc::parse_error));
-  auto const endless = g::compile(schema(R"({"type":"object","properties":{"next":{"$ref":"#"}},"required":["next"]})"), v.tokens);
+  auto const endless =
+      g::compile(schema(R"({"type":"object","properties":{"next":{"$ref":"#"}},"required":["next"]})"), v.tokens);
   REQUIRE_FALSE(endless.has_value());
   CHECK(endless.error().is(errc::invalid_argument));
 }
 
 TEST_CASE("schema: integer ranges are exact", "[unit][grammar]") {
   auto const range = [](std::int64_t first, std::int64_t last) {
-    return compiled(R"({"type":"integer","minimum":)" + std::to_string(first) + R"(,"maximum":)" + std::to_string(last) + "}");
+    return compiled(R"({"type":"integer","minimum":)" + std::to_string(first) + R"(,"maximum":)" +
+                    std::to_string(last) + "}");
   };
   auto const check_around = [&](std::int64_t first, std::int64_t last) {
     auto const p = range(first, last);
@@ -234,7 +297,8 @@ TEST_CASE("schema: integer ranges are exact", "[unit][grammar]") {
     auto const [first, last] = std::minmax({draw(0), draw(1)});
     check_around(first, last);
     auto const p = range(first, last);
-    for (std::uint32_t lane = 2; lane < 8; ++lane) CHECK(accepts(p, std::to_string(draw(lane))) == (first <= draw(lane) && draw(lane) <= last));
+    for (std::uint32_t lane = 2; lane < 8; ++lane)
+      CHECK(accepts(p, std::to_string(draw(lane))) == (first <= draw(lane) && draw(lane) <= last));
   }
 }
 
@@ -243,6 +307,47 @@ TEST_CASE("schema: exclusive, fractional and unsigned limits of integers", "[uni
   check(compiled(R"({"type":"integer","minimum":0.5,"maximum":2.5})"), {"1", "2"}, {"0", "3"});
   check(compiled(R"({"type":"integer","exclusiveMinimum":0.5,"exclusiveMaximum":2.5})"), {"1", "2"}, {"0", "3"});
   check(compiled(R"({"type":"integer","exclusiveMinimum":-100,"maximum":-99})"), {"-99"}, {"-100", "-98"});
-  check(compiled(R"({"type":"integer","minimum":0,"maximum":18446744073709551615})"), {"0", "18446744073709551615"}, {"18446744073709551616", "-1"});
+  check(compiled(R"({"type":"integer","minimum":0,"maximum":18446744073709551615})"), {"0", "18446744073709551615"},
+        {"18446744073709551616", "-1"});
   check(compiled(R"({"type":"integer","minimum":5,"exclusiveMinimum":7})"), {"8"}, {"7", "5"});
+}
+
+TEST_CASE("schema: ranges of numbers are exact, without exponents", "[unit][grammar]") {
+  check(compiled(R"({"type":"number","minimum":0,"maximum":1})"), {"0", "1", "0.5", "0.0", "1.000", "0.99999"},
+        {"1.0001", "-0.1", "2", "1e0", "10", "0.", ".5", "-1"});
+  check(compiled(R"({"type":"number","minimum":-1.25,"maximum":3.5})"),
+        {"-1.25", "-1.250", "-1.2499", "-0.5", "-1", "0", "3", "3.5", "3.49", "3.500"},
+        {"-1.26", "-1.251", "-2", "3.51", "3.5001", "4", "35"});
+  check(compiled(R"({"type":"number","minimum":99.5,"maximum":1000})"), {"99.5", "99.51", "100", "999.999", "1000.0"},
+        {"99", "99.4", "99.49", "1000.1", "1001", "9.95", "9"});
+  check(compiled(R"({"type":"number","minimum":-3,"maximum":-2.5})"), {"-3", "-2.5", "-2.75"},
+        {"-2.4", "-3.1", "2.75", "0", "-2"});
+  check(compiled(R"({"type":"number","minimum":1e-3})"), {"0.001", "1", "123456789.5"}, {"0.0009", "0", "-1"});
+  check(compiled(R"({"type":"number","minimum":1e22})"), {"10000000000000000000000", "10000000000000000000000.5"},
+        {"9999999999999999999999"});
+  check(compiled(R"({"type":"number","maximum":-1.5e-7})"), {"-0.00000015", "-1"}, {"-0.00000014", "0"});
+  check_refused(R"({"type":"number","minimum":2,"maximum":1})", "minimum", "");
+}
+
+TEST_CASE("schema: a drawn number is accepted when it lies in the drawn range", "[unit][grammar]") {
+  for (std::uint32_t round = 0; round < 300; ++round) {
+    auto const draw = [round](std::uint32_t lane) {  // hundredths, so that comparing them is exact
+      auto const bits = random_bits({.run = 11, .position = round}, lane);
+      return static_cast<std::int64_t>(bits) >> (48 + random_bits({.run = 12, .position = round}, lane) % 14);
+    };
+    auto const text = [](std::int64_t hundredths) {
+      std::string digits = std::to_string(std::abs(hundredths));
+      if (digits.size() < 3) digits.insert(0, 3 - digits.size(), '0');
+      return (hundredths < 0 ? "-" : "") + digits.insert(digits.size() - 2, ".");
+    };
+    auto const [first, last] = std::minmax({draw(0), draw(1)});
+    INFO(text(first) << " .. " << text(last));
+    auto const p = compiled(R"({"type":"number","minimum":)" + text(first) + R"(,"maximum":)" + text(last) + "}");
+    for (std::int64_t const near : {first, last, draw(2), draw(3), draw(4), std::int64_t{0}}) {
+      for (std::int64_t offset = -2; offset <= 2; ++offset) {
+        INFO(text(near + offset));
+        CHECK(accepts(p, text(near + offset)) == (first <= near + offset && near + offset <= last));
+      }
+    }
+  }
 }

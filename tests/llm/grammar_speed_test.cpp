@@ -31,9 +31,12 @@ std::vector<std::string> synthetic_tokens(std::size_t count) {
     std::size_t const length = 1 + below(9);
     std::size_t const kind = below(100);
     for (std::size_t i = 0; i < length; ++i) {
-      if (kind < 4) token += marks[below(marks.size())];
-      else if (kind < 14) token += i % 3 == 0 ? "\xe4" : "\x80" ;
-      else token += letters[below(letters.size())];
+      if (kind < 4)
+        token += marks[below(marks.size())];
+      else if (kind < 14)
+        token += i % 3 == 0 ? "\xe4" : "\x80";
+      else
+        token += letters[below(letters.size())];
     }
     if (kind >= 4 && kind < 8) token += marks[below(marks.size())];
     tokens.insert(token);
@@ -48,15 +51,19 @@ struct document {
 };
 
 constexpr document documents[] = {
-    {"flat", R"({"type":"object","properties":{"title":{"type":"string"},"author":{"type":"string"},"year":{"type":"integer","minimum":0,"maximum":2100},
+    {"flat",
+     R"({"type":"object","properties":{"title":{"type":"string"},"author":{"type":"string"},"year":{"type":"integer","minimum":0,"maximum":2100},
        "rating":{"type":"number"},"genre":{"enum":["novel","poetry","drama","essay"]}},"required":["title","author","year","rating","genre"],"additionalProperties":false})",
      R"({"title":"the old man and the sea","author":"ernest hemingway","year":1952,"rating":4.5,"genre":"novel"})"},
-    {"flat, short strings", R"({"type":"object","properties":{"title":{"type":"string","minLength":3,"maxLength":40},"author":{"type":"string","maxLength":20}},
+    {"flat, short strings",
+     R"({"type":"object","properties":{"title":{"type":"string","minLength":3,"maxLength":40},"author":{"type":"string","maxLength":20}},
        "required":["title","author"],"additionalProperties":false})",
      R"({"title":"the old man and the sea","author":"ernest hemingway"})"},
-    {"open", R"({"type":"object","properties":{"title":{"type":"string"},"tags":{"type":"array","items":{"type":"string"}}},"required":["title"]})",
+    {"open",
+     R"({"type":"object","properties":{"title":{"type":"string"},"tags":{"type":"array","items":{"type":"string"}}},"required":["title"]})",
      R"({"title":"the old man and the sea","tags":["fishing","cuba"],"publisher":{"name":"scribner","year":1952}})"},
-    {"nested", R"({"type":"object","properties":{"orders":{"type":"array","items":{"type":"object","properties":{"id":{"type":"integer"},"items":{"type":"array","items":
+    {"nested",
+     R"({"type":"object","properties":{"orders":{"type":"array","items":{"type":"object","properties":{"id":{"type":"integer"},"items":{"type":"array","items":
        {"type":"object","properties":{"sku":{"type":"string"},"quantity":{"type":"integer","minimum":1}},"required":["sku","quantity"],"additionalProperties":false}}},
        "required":["id","items"],"additionalProperties":false}}},"required":["orders"],"additionalProperties":false})",
      R"({"orders":[{"id":17,"items":[{"sku":"hook","quantity":3},{"sku":"line","quantity":12}]},{"id":18,"items":[{"sku":"oar","quantity":2}]}]})"},
@@ -121,8 +128,9 @@ TEST_CASE("time of masks over large vocabularies", "[.][slow][grammar][speed]") 
           REQUIRE(accepted);
         }
         CHECK(m.is_complete());
-        std::printf("  %-20s %s: %3zu tokens, compile %5.0f us, mask + accept p50 %6.1f p90 %6.1f max %7.1f us\n", name, caches,
-                    times.size(), compile_time, quantile(times, 0.5), quantile(times, 0.9), quantile(times, 1.0));
+        std::printf("  %-20s %s: %3zu tokens, compile %5.0f us, mask + accept p50 %6.1f p90 %6.1f max %7.1f us\n", name,
+                    caches, times.size(), compile_time, quantile(times, 0.5), quantile(times, 0.9),
+                    quantile(times, 1.0));
       }
     }
   }

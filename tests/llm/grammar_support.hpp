@@ -39,10 +39,12 @@ struct test_vocabulary {
 
 /// Tokens that cross the borders of JSON's syntax.
 inline std::vector<std::string> crossing_tokens() {
-  return {"\",\"",  "\":{\"", "}]",   "}]}",  "\":\"", "{\"",    "\"}",   "\",",  "\":",  "[{\"",  "],\"", "0,",   "1,\"",
-          "true,",  "null}",  "[[",   "]]",   "\\\"",  "\\u",    "\\ud8", "3d\\", "ab",   "abc",   "a\",", "12",   "345",
-          "-1",     ".5",     "e+",   "\xe2", "\xe2\x82", "\xac", "\xf0\x9f", "\x98\x80\"", "name", "\"name\":", "\"id\":", "ame\":",
-          "{\"name\":\"", "\\n", "\\\\\"", "}},",  "{}",  "[]",  "\"\"", "\"a\":1,\"", "aa", "\"a\"", "\"b", "kind", "1", "2", "],[", "ext"};
+  return {"\",\"",      "\":{\"", "}]",           "}]}",      "\":\"",  "{\"",      "\"}",        "\",",  "\":",
+          "[{\"",       "],\"",   "0,",           "1,\"",     "true,",  "null}",    "[[",         "]]",   "\\\"",
+          "\\u",        "\\ud8",  "3d\\",         "ab",       "abc",    "a\",",     "12",         "345",  "-1",
+          ".5",         "e+",     "\xe2",         "\xe2\x82", "\xac",   "\xf0\x9f", "\x98\x80\"", "name", "\"name\":",
+          "\"id\":",    "ame\":", "{\"name\":\"", "\\n",      "\\\\\"", "}},",      "{}",         "[]",   "\"\"",
+          "\"a\":1,\"", "aa",     "\"a\"",        "\"b",      "kind",   "1",        "2",          "],[",  "ext"};
 }
 
 inline bool accepts(program const& p, std::string_view text) {
@@ -65,23 +67,30 @@ class validator {
     return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
   }
   static bool has_type(json const& v, std::string const& type) {
-    if (type == "integer") return v.is_number_integer() || (v.is_number_float() && std::floor(v.get<double>()) == v.get<double>());
+    if (type == "integer")
+      return v.is_number_integer() || (v.is_number_float() && std::floor(v.get<double>()) == v.get<double>());
     if (type == "number") return v.is_number() || is_big_integer(v);
     return v.type_name() == type;
   }
   bool matches(json const& s, json const& v) const {
     if (s.is_boolean()) return s.get<bool>();
-    auto const count = [&s](char const* keyword, std::size_t otherwise) { return s.contains(keyword) ? s[keyword].get<std::size_t>() : otherwise; };
-    if (s.contains("$ref") && !matches(root_.at(json::json_pointer(s["$ref"].get<std::string>().substr(1))), v)) return false;
+    auto const count = [&s](char const* keyword, std::size_t otherwise) {
+      return s.contains(keyword) ? s[keyword].get<std::size_t>() : otherwise;
+    };
+    if (s.contains("$ref") && !matches(root_.at(json::json_pointer(s["$ref"].get<std::string>().substr(1))), v))
+      return false;
     if (s.contains("type")) {
       auto const& type = s["type"];
-      bool const fits = type.is_string() ? has_type(v, type)
-                                         : std::any_of(type.begin(), type.end(), [&](json const& t) { return has_type(v, t); });
+      bool const fits = type.is_string()
+                            ? has_type(v, type)
+                            : std::any_of(type.begin(), type.end(), [&](json const& t) { return has_type(v, t); });
       if (!fits) return false;
     }
     if (s.contains("const") && v != s["const"]) return false;
     if (s.contains("enum") && std::find(s["enum"].begin(), s["enum"].end(), v) == s["enum"].end()) return false;
-    auto const matching = [&](json const& list) { return std::count_if(list.begin(), list.end(), [&](json const& part) { return matches(part, v); }); };
+    auto const matching = [&](json const& list) {
+      return std::count_if(list.begin(), list.end(), [&](json const& part) { return matches(part, v); });
+    };
     if (s.contains("anyOf") && matching(s["anyOf"]) == 0) return false;
     if (s.contains("oneOf") && matching(s["oneOf"]) != 1) return false;
     if (v.is_string()) {
@@ -90,7 +99,8 @@ class validator {
     }
     if (v.is_number()) {
       return (!s.contains("minimum") || v >= s["minimum"]) && (!s.contains("maximum") || v <= s["maximum"]) &&
-             (!s.contains("exclusiveMinimum") || v > s["exclusiveMinimum"]) && (!s.contains("exclusiveMaximum") || v < s["exclusiveMaximum"]);
+             (!s.contains("exclusiveMinimum") || v > s["exclusiveMinimum"]) &&
+             (!s.contains("exclusiveMaximum") || v < s["exclusiveMaximum"]);
     }
     if (v.is_array()) return array_matches(s, v, count("minItems", 0), count("maxItems", 1u << 30));
     return !v.is_object() || object_matches(s, v);
@@ -99,7 +109,8 @@ class validator {
     if (v.size() < min || v.size() > max) return false;
     std::size_t const prefix = s.contains("prefixItems") ? s["prefixItems"].size() : 0;
     for (std::size_t i = 0; i < v.size(); ++i) {
-      if (i < prefix ? !matches(s["prefixItems"][i], v[i]) : s.contains("items") && !matches(s["items"], v[i])) return false;
+      if (i < prefix ? !matches(s["prefixItems"][i], v[i]) : s.contains("items") && !matches(s["items"], v[i]))
+        return false;
     }
     return true;
   }

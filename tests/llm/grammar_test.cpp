@@ -34,7 +34,8 @@ TEST_CASE("combinators accept what they spell and nothing else", "[unit][grammar
   auto const p = compiled(g::sequence({g::literal("ab"), g::optional(g::literal("c")), g::repeat(digit, 2, 3),
                                        g::choice({g::literal("x"), g::literal("xy"), g::sequence({})})}));
   for (char const* good : {"ab12", "ab123", "abc12", "ab12x", "abc123xy"}) CHECK(accepts(p, good));
-  for (char const* bad : {"", "ab", "ab1", "ab1234", "ac12", "ab12y", "ab12xyx", "abcc12"}) CHECK_FALSE(accepts(p, bad));
+  for (char const* bad : {"", "ab", "ab1", "ab1234", "ac12", "ab12y", "ab12xyx", "abcc12"})
+    CHECK_FALSE(accepts(p, bad));
 }
 
 TEST_CASE("a repetition of more than one byte counts its rounds", "[unit][grammar]") {
@@ -59,9 +60,13 @@ TEST_CASE("rules recurse as deep as declared and no deeper", "[unit][grammar]") 
 
 TEST_CASE("recursion is entered only where it can be left within the depth", "[unit][grammar]") {
   // a needs b, b needs c, c may go back to a: two uses of a stand inside each other at most
-  auto const wrap = [](char const* left, g::expr const& inner) { return g::sequence({g::literal(left), inner, g::literal(".")}); };
-  auto const p = compiled(g::define({{"a", wrap("a", g::rule("b"))}, {"b", wrap("b", g::rule("c"))},
-                                     {"c", g::choice({g::literal("c"), g::rule("a")})}}, g::rule("a"), 5));
+  auto const wrap = [](char const* left, g::expr const& inner) {
+    return g::sequence({g::literal(left), inner, g::literal(".")});
+  };
+  auto const p = compiled(g::define({{"a", wrap("a", g::rule("b"))},
+                                     {"b", wrap("b", g::rule("c"))},
+                                     {"c", g::choice({g::literal("c"), g::rule("a")})}},
+                                    g::rule("a"), 5));
   CHECK(accepts(p, "abc.."));
   CHECK(accepts(p, "ababc...."));
   CHECK_FALSE(matcher(p).accept_bytes("ababa"));
@@ -86,7 +91,8 @@ TEST_CASE("mistakes in an expression are told when it is compiled", "[unit][gram
 
 TEST_CASE("repetition and recursion that consume nothing are refused", "[unit][grammar]") {
   CHECK(refusal(g::repeat(g::optional(g::sequence({digit, digit})), 0, 9)).is(errc::invalid_argument));
-  CHECK(refusal(g::define({{"r", g::choice({g::sequence({g::rule("r"), digit}), digit})}}, g::rule("r"))).is(errc::invalid_argument));
+  CHECK(refusal(g::define({{"r", g::choice({g::sequence({g::rule("r"), digit}), digit})}}, g::rule("r")))
+            .is(errc::invalid_argument));
   CHECK(refusal(g::define({{"r", g::choice({g::sequence({g::optional(digit), g::rule("r")}), digit})}}, g::rule("r")))
             .is(errc::invalid_argument));
 }
@@ -126,19 +132,22 @@ TEST_CASE("end-of-generation tokens are allowed exactly when the text is complet
 TEST_CASE("free text is UTF-8 without the strings it must not contain", "[unit][grammar]") {
   auto const p = compiled(g::free_text({.bytes_max = 12, .without = {"</s>", "aab"}}));
   for (char const* good : {"", "hello", "</s", "</</s", "aaa", "\xe2\x82\xac", "\n\t"}) CHECK(accepts(p, good));
-  for (char const* bad : {"</s>", "x</s>", "</</s>", "aaab", "\xe2\x82", "\xff", "1234567890123"}) CHECK_FALSE(accepts(p, bad));
+  for (char const* bad : {"</s>", "x</s>", "</</s>", "aaab", "\xe2\x82", "\xff", "1234567890123"})
+    CHECK_FALSE(accepts(p, bad));
   CHECK_FALSE(matcher(p).accept_bytes("12345678901\xe2"));  // no room for the rest of the character
 }
 
 TEST_CASE("text may be followed by what it also could contain", "[unit][grammar]") {
-  auto const p = compiled(g::sequence({g::free_text({.bytes_max = 30, .without = {"\n"}}), g::literal("\nAnswer: "), digit}));
+  auto const p =
+      compiled(g::sequence({g::free_text({.bytes_max = 30, .without = {"\n"}}), g::literal("\nAnswer: "), digit}));
   CHECK(accepts(p, "thinking\nAnswer: 4"));
   CHECK_FALSE(accepts(p, "thinking Answer: 4"));
   CHECK(forced_from(p, "x\n") == "Answer: ");
 }
 
 TEST_CASE("forced bytes are those every continuation begins with", "[unit][grammar]") {
-  auto const p = compiled(schema(R"({"type":"object","properties":{"name":{"enum":["alpha","alps"]},"n":{"type":"integer"}},
+  auto const p =
+      compiled(schema(R"({"type":"object","properties":{"name":{"enum":["alpha","alps"]},"n":{"type":"integer"}},
                                      "required":["name","n"],"additionalProperties":false})"));
   CHECK(matcher(p).forced() == R"({"name":"alp)");
   CHECK(forced_from(p, R"({"name":"alph)") == R"(a","n":)");
@@ -169,7 +178,12 @@ TEST_CASE("a refused token changes nothing", "[unit][grammar]") {
 
 TEST_CASE("a budget below the shortest answer is refused before decoding", "[unit][grammar]") {
   test_vocabulary const v({"{\"", "\":", "name", "name\":\""});
-  auto const p = g::compile(schema(R"({"type":"object","properties":{"name":{"type":"string","minLength":2}},"required":["name"],"additionalProperties":false})"), v.tokens).value();
+  auto const p =
+      g::compile(
+          schema(
+              R"({"type":"object","properties":{"name":{"type":"string","minLength":2}},"required":["name"],"additionalProperties":false})"),
+          v.tokens)
+          .value();
   CHECK(p.shortest_answer() == 6);  // {" name":" a a " }
   CHECK(p.check_budget(6).has_value());
   auto const refused = p.check_budget(5);

@@ -25,7 +25,8 @@ error mistake(std::string message) {
 class builder {
  public:
   explicit builder(vocabulary::impl const& tokens) : tokens_(tokens) {
-    for (std::size_t byte = 0; byte < 256; ++byte) machine_.byte_weight[byte] = tokens.has_byte[byte] ? 1 : missing_byte;
+    for (std::size_t byte = 0; byte < 256; ++byte)
+      machine_.byte_weight[byte] = tokens.has_byte[byte] ? 1 : missing_byte;
     machine_.depth_max = no_depth;
   }
 
@@ -47,8 +48,9 @@ class builder {
     mark_recursion();
     weigh(machine_);
     if (consumes_nothing_somewhere()) {
-      return mistake("a repetition or a recursion would consume nothing; a repeated part must not match the empty text "
-                     "and a rule must not begin with itself");
+      return mistake(
+          "a repetition or a recursion would consume nothing; a repeated part must not match the empty text "
+          "and a rule must not begin with itself");
     }
     return std::move(machine_);
   }
@@ -83,8 +85,10 @@ class builder {
   }
   state_id add_state(std::uint32_t unit) {
     if (draft_.size() == states_max) {
-      fail({errc::limit_reached, "cannot compile the grammar: it needs more than " + std::to_string(states_max) +
-            " states; use a smaller schema or smaller bounds", "grammar.compile"});
+      fail({errc::limit_reached,
+            "cannot compile the grammar: it needs more than " + std::to_string(states_max) +
+                " states; use a smaller schema or smaller bounds",
+            "grammar.compile"});
     }
     if (!ok() && !draft_.empty()) return 0;
     draft_.push_back({{}, unit});
@@ -140,7 +144,8 @@ class builder {
       from = next;
     }
   }
-  // Literals share their common beginnings, so that a long enum is one path at a time and not one thread for each value.
+  // Literals share their common beginnings, so that a long enum is one path at a time and not one thread for each
+  // value.
   void emit_node(choice_node const& n, state_id from, state_id to) {
     if (n.alternatives.empty()) return fail(mistake("a choice has no alternatives"));
     std::map<std::pair<state_id, std::uint8_t>, state_id> shared;
@@ -284,8 +289,8 @@ class builder {
     text.possible.resize(automaton.size());
     for (std::size_t s = 0; s < automaton.size(); ++s) {
       for (unsigned byte = 0; byte < 256; ++byte) {
-        text.possible[s][byte] =
-            automaton.next(static_cast<text_automaton::state>(s), static_cast<std::uint8_t>(byte)) != text_automaton::refused;
+        text.possible[s][byte] = automaton.next(static_cast<text_automaton::state>(s),
+                                                static_cast<std::uint8_t>(byte)) != text_automaton::refused;
       }
     }
     text.quote_weight = automaton.has_quote() ? byte_weight['"'] : 0;
@@ -299,8 +304,13 @@ class builder {
   void emit_node(string_node const& n, state_id from, state_id to) {
     state_id const inside = sibling(from);
     on_bytes(from, '"', '"', inside);
-    call(inside, add_text({.automaton = &text_automaton::json_string(), .summaries = &tokens_.json_string_summaries,
-                           .min = n.min, .max = n.max, .bytes_max = n.bytes_max}), to);
+    call(inside,
+         add_text({.automaton = &text_automaton::json_string(),
+                   .summaries = &tokens_.json_string_summaries,
+                   .min = n.min,
+                   .max = n.max,
+                   .bytes_max = n.bytes_max}),
+         to);
   }
   void emit_node(text_node const& n, state_id from, state_id to) {
     constexpr std::size_t forbidden_bytes_max = 4'096;
@@ -309,48 +319,66 @@ class builder {
       if (word.empty()) return fail(mistake("free text cannot be without the empty string"));
       forbidden_bytes += word.size();
     }
-    if (forbidden_bytes > forbidden_bytes_max) return fail(mistake("free text forbids more than 4,096 bytes of strings"));
+    if (forbidden_bytes > forbidden_bytes_max)
+      return fail(mistake("free text forbids more than 4,096 bytes of strings"));
     machine_.own_automata.push_back(text_automaton::free_text(n.options.without));
     machine_.own_summaries.emplace_back();
-    call(from, add_text({.automaton = &machine_.own_automata.back(), .summaries = &machine_.own_summaries.back(),
-                         .max = n.options.bytes_max, .bytes_max = n.options.bytes_max}), to);
+    call(from,
+         add_text({.automaton = &machine_.own_automata.back(),
+                   .summaries = &machine_.own_summaries.back(),
+                   .max = n.options.bytes_max,
+                   .bytes_max = n.options.bytes_max}),
+         to);
   }
 
-  // An integer between two decimal texts.
-  void emit_node(integer_node const& n, state_id from, state_id to) {
-    bool const first_negative = n.first.front() == '-', last_negative = n.last.front() == '-';
-    std::string_view const first = std::string_view(n.first).substr(first_negative ? 1 : 0);
-    std::string_view const last = std::string_view(n.last).substr(last_negative ? 1 : 0);
-    if (!last_negative) emit_digits(first_negative ? "0" : first, last, from, to);
+  // A number between two decimal texts: first its sign, then its magnitude between two magnitudes.
+  struct magnitude {
+    std::string whole, fraction;
+  };
+  static magnitude magnitude_of(std::string_view number) {
+    if (number.starts_with('-')) number.remove_prefix(1);
+    std::size_t const point = std::min(number.find('.'), number.size());
+    std::string fraction(number.substr(std::min(point + 1, number.size())));
+    fraction.erase(fraction.find_last_not_of('0') + 1);
+    return {std::string(number.substr(0, point)), fraction};
+  }
+  void emit_node(range_node const& n, state_id from, state_id to) {
+    bool const first_negative = n.first.starts_with('-'), last_negative = n.last.starts_with('-');
+    magnitude const first = magnitude_of(n.first), last = magnitude_of(n.last);
+    if (!last_negative) emit_magnitudes(first_negative ? magnitude{"0", ""} : first, last, n.fraction_digits, from, to);
     if (first_negative) {
       state_id const minus = sibling(from);
       on_bytes(from, '-', '-', minus);
-      emit_digits(last_negative ? last : "1", first, minus, to);
+      magnitude const least{n.fraction_digits == 0 ? "1" : "0", ""};
+      emit_magnitudes(last_negative ? last : least, first, n.fraction_digits, minus, to);
     }
   }
-  // Digits of a number from low to high without leading zeros. A place is how many digits stand there and how they
-  // compare with the beginnings of the two limits; that decides everything that may follow.
-  void emit_digits(std::string_view low, std::string_view high, state_id from, state_id to) {
-    struct place {
-      std::size_t digits;
-      int to_low, to_high;
-      bool operator<(place const& o) const { return std::tie(digits, to_low, to_high) < std::tie(o.digits, o.to_low, o.to_high); }
-    };
-    auto const compared = [](int so_far, std::string_view limit, std::size_t at, char digit) {
-      return so_far != 0 || at >= limit.size() ? so_far : (digit > limit[at]) - (digit < limit[at]);
+  // How digits so far compare with the beginning of a limit, after one more digit.
+  static int compared(int so_far, std::string_view limit, std::size_t at, char digit) {
+    if (so_far != 0) return so_far;
+    char const other = at < limit.size() ? limit[at] : '0';
+    return (digit > other) - (digit < other);
+  }
+  // A place is how many digits stand there and how they compare with the beginnings of the two limits; that decides
+  // everything that may follow.
+  void emit_magnitudes(magnitude const& low, magnitude const& high, std::size_t fraction_digits, state_id from,
+                       state_id to) {
+    using place = std::tuple<std::size_t, int, int>;
+    auto const against = [](std::size_t digits, int prefix, std::string const& limit) {
+      return digits == limit.size() ? prefix : digits < limit.size() ? -1 : 1;
     };
     std::map<place, state_id> known{{{0, 0, 0}, from}};
     std::vector<place> open{{0, 0, 0}};
     while (!open.empty() && ok()) {
-      place const at = open.back();
+      auto const [digits, to_low, to_high] = open.back();
+      state_id const here = known[open.back()];
       open.pop_back();
-      state_id const here = known[at];
-      bool const enough = at.digits > low.size() || (at.digits == low.size() && at.to_low >= 0);
-      bool const in_range = at.digits > 0 && enough && (at.digits < high.size() || at.to_high <= 0);
-      if (in_range) jump(here, to);
-      if (at.digits == high.size()) continue;
-      for (char digit = at.digits == 0 ? '1' : '0'; digit <= '9'; ++digit) {
-        place const next{at.digits + 1, compared(at.to_low, low, at.digits, digit), compared(at.to_high, high, at.digits, digit)};
+      int const below = against(digits, to_low, low.whole), above = against(digits, to_high, high.whole);
+      if (digits > 0 && below >= 0 && above <= 0) emit_fraction(low, high, below, above, fraction_digits, here, to);
+      if (digits == high.whole.size()) continue;
+      for (char digit = digits == 0 ? '1' : '0'; digit <= '9'; ++digit) {
+        place const next{digits + 1, digits < low.whole.size() ? compared(to_low, low.whole, digits, digit) : to_low,
+                         compared(to_high, high.whole, digits, digit)};
         auto const [it, is_new] = known.try_emplace(next, 0);
         if (is_new) {
           it->second = sibling(from);
@@ -359,7 +387,36 @@ class builder {
         on_bytes(here, static_cast<std::uint8_t>(digit), static_cast<std::uint8_t>(digit), it->second);
       }
     }
-    if (low == "0") on_bytes(from, '0', '0', to);
+    if (low.whole != "0") return;
+    state_id const zero = sibling(from);
+    on_bytes(from, '0', '0', zero);
+    emit_fraction(low, high, 0, high.whole == "0" ? 0 : -1, fraction_digits, zero, to);
+  }
+  // The end of a number whose whole part is at the low limit (to_low 0) or above it, and likewise for the high one.
+  void emit_fraction(magnitude const& low, magnitude const& high, int to_low, int to_high, std::size_t digits_max,
+                     state_id from, state_id to) {
+    using place = std::pair<int, int>;
+    std::map<place, state_id> row{{{to_low, to_high}, from}};
+    for (std::size_t digits = 0; ok(); ++digits) {
+      std::map<place, state_id> next_row;
+      for (auto const& [at, here] : row) {
+        bool const reaches_low = at.first > 0 || digits >= low.fraction.size();
+        if (reaches_low) jump(here, to);
+        if (digits == digits_max) continue;
+        state_id before_digit = here;
+        if (digits == 0) on_bytes(here, '.', '.', before_digit = sibling(from));
+        for (char digit = '0'; digit <= '9'; ++digit) {
+          place const next{compared(at.first, low.fraction, digits, digit),
+                           compared(at.second, high.fraction, digits, digit)};
+          if (next.first < 0 || next.second > 0) continue;
+          auto const [it, is_new] = next_row.try_emplace(next, 0);
+          if (is_new) it->second = sibling(from);
+          on_bytes(before_digit, static_cast<std::uint8_t>(digit), static_cast<std::uint8_t>(digit), it->second);
+        }
+      }
+      if (digits == digits_max) return;
+      row = std::move(next_row);
+    }
   }
 
   // Two rows of states: before and after the first member that is present, so that commas stand between members only.
@@ -408,8 +465,13 @@ class builder {
     connect(none, {.kind = edge_kind::jump, .counted = true, .target = name});
     connect(some, {.kind = edge_kind::bytes, .first = ',', .last = ',', .counted = true, .target = name});
     on_bytes(name, '"', '"', inside);
-    call(inside, add_text({.automaton = &text_automaton::json_name(), .summaries = &tokens_.json_name_summaries,
-                           .max = n.name_bytes_max, .bytes_max = n.name_bytes_max, .is_name = true}), colon);
+    call(inside,
+         add_text({.automaton = &text_automaton::json_name(),
+                   .summaries = &tokens_.json_name_summaries,
+                   .max = n.name_bytes_max,
+                   .bytes_max = n.name_bytes_max,
+                   .is_name = true}),
+         colon);
     on_bytes(colon, ':', ':', value);
     emit(*n.others, value, some);
     return {none, some};
@@ -431,7 +493,8 @@ class builder {
   void mark_recursion() {
     std::size_t const count = machine_.units.size();
     std::vector<std::vector<std::uint32_t>> callees(count);
-    for_each_unit_call([&](std::uint32_t caller, edge& e) { callees[caller].push_back(machine_.states[e.operand].unit); });
+    for_each_unit_call(
+        [&](std::uint32_t caller, edge& e) { callees[caller].push_back(machine_.states[e.operand].unit); });
     auto const component = connected_components(callees);
     for_each_unit_call([&](std::uint32_t caller, edge& e) {
       std::uint32_t const callee = machine_.states[e.operand].unit;

@@ -208,7 +208,8 @@ void configuration::settle(thread_list threads) {
   if (nodes_.size() <= collect_above) return;
   std::vector<std::uint32_t> moved(nodes_.size(), thread::no_parent);
   for (thread const& t : threads_) {
-    for (auto at = t.parent; at != thread::no_parent && moved[at] == thread::no_parent; at = nodes_[at].parent) moved[at] = 0;
+    for (auto at = t.parent; at != thread::no_parent && moved[at] == thread::no_parent; at = nodes_[at].parent)
+      moved[at] = 0;
   }
   std::uint32_t kept = 0;
   auto const place = [&moved](std::uint32_t old) { return old == thread::no_parent ? old : moved[old]; };
@@ -359,9 +360,7 @@ void configuration::spell_frame(frame f, spelling& out) const {
 
 namespace {
 
-void put(std::string& out, std::uint64_t value) {
-  out.append(reinterpret_cast<char const*>(&value), sizeof value);
-}
+void put(std::string& out, std::uint64_t value) { out.append(reinterpret_cast<char const*>(&value), sizeof value); }
 
 }  // namespace
 
@@ -393,7 +392,8 @@ std::string configuration::key(std::size_t reach) const {
       put(out, is_far_from_bytes_max(t, reach) ? static_cast<std::uint64_t>(-1) : t.top.extra);
       if (machine_->text_at(t.top.state).is_name) out.append(name_so_far(t));
     }
-    for (std::uint32_t at = t.parent; at != thread::no_parent; at = nodes_[at].parent) key_frame(nodes_[at].f, reach, out);
+    for (std::uint32_t at = t.parent; at != thread::no_parent; at = nodes_[at].parent)
+      key_frame(nodes_[at].f, reach, out);
     put(out, thread::no_parent);
   }
   return out;

@@ -118,7 +118,7 @@ class configuration {
   std::vector<used_name> names_;
   std::string text_;
   thread_list threads_;
-  thread_list work_;     // scratch of step and close
+  thread_list work_;  // scratch of step and close
   thread_list visited_;
 };
 

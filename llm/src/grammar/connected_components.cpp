@@ -9,8 +9,8 @@ namespace grammar {
 std::vector<std::uint32_t> connected_components(std::vector<std::vector<std::uint32_t>> const& next) {
   constexpr auto unseen = static_cast<std::uint32_t>(-1);
   std::vector<std::uint32_t> index(next.size(), unseen), low(next.size()), component(next.size(), unseen);
-  std::vector<std::uint32_t> open;                             // seen, their component not yet known
-  std::vector<std::pair<std::uint32_t, std::size_t>> path;     // nodes with the number of edges taken
+  std::vector<std::uint32_t> open;                          // seen, their component not yet known
+  std::vector<std::pair<std::uint32_t, std::size_t>> path;  // nodes with the number of edges taken
   std::uint32_t seen = 0, components = 0;
   auto const enter = [&](std::uint32_t node) {
     index[node] = low[node] = seen++;
@@ -35,8 +35,10 @@ std::vector<std::uint32_t> connected_components(std::vector<std::vector<std::uin
         continue;
       }
       std::uint32_t const from = node, to = next[node][taken++];
-      if (index[to] == unseen) enter(to);
-      else if (component[to] == unseen) low[from] = std::min(low[from], index[to]);
+      if (index[to] == unseen)
+        enter(to);
+      else if (component[to] == unseen)
+        low[from] = std::min(low[from], index[to]);
     }
   }
   return component;

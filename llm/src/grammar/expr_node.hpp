@@ -55,10 +55,12 @@ struct string_node {
   std::size_t max = 0;
   std::size_t bytes_max = 0;
 };
-/// A JSON integer from `first` to `last`, canonical decimal texts of any size; no -0, no leading zeros.
-struct integer_node {
+/// A JSON number from `first` to `last`, decimal texts without exponent; so is every number that is allowed.
+/// With fraction_digits 0 the integers of the range: no point, no -0.
+struct range_node {
   std::string first;
   std::string last;
+  std::size_t fraction_digits = 0;
 };
 /// A JSON object: members in order, then others. Names are compact JSON strings with their quotes.
 struct object_node {
@@ -76,7 +78,7 @@ struct object_node {
 
 struct expr::node {
   std::variant<literal_node, token_node, bytes_node, sequence_node, choice_node, repeat_node, text_node, rule_node,
-               define_node, schema_node, shared_node, string_node, integer_node, object_node>
+               define_node, schema_node, shared_node, string_node, range_node, object_node>
       value;
 };
 

@@ -30,7 +30,7 @@ enum class edge_kind : std::uint8_t { bytes, token, jump, call };
 
 struct edge {
   edge_kind kind = edge_kind::jump;
-  std::uint8_t first = 0;     ///< bytes: the range.
+  std::uint8_t first = 0;  ///< bytes: the range.
   std::uint8_t last = 0;
   bool counted = false;       ///< Needs room in the frame's counter, and takes it.
   bool deepens = false;       ///< call: one step deeper into a recursion.
@@ -40,10 +40,10 @@ struct edge {
 
 /// A stretch of states that is entered by a call and left at its accepting states. Its frame has one counter.
 struct unit {
-  std::size_t min = 0;        ///< Counted rounds before it may be left.
+  std::size_t min = 0;  ///< Counted rounds before it may be left.
   std::size_t max = 0;
-  state_id round = 0;         ///< What one round calls; meaningful when min > 0.
-  bool named = false;         ///< A rule: recursion goes through it.
+  state_id round = 0;              ///< What one round calls; meaningful when min > 0.
+  bool named = false;              ///< A rule: recursion goes through it.
   std::vector<std::string> names;  ///< For a unit that collects names: those taken from the start. Sorted.
 };
 
@@ -63,11 +63,11 @@ struct text_unit {
   std::size_t min = 0;  ///< Characters.
   std::size_t max = 0;
   std::size_t bytes_max = 0;
-  bool is_name = false;  ///< A member's name: must differ from those its caller has collected.
-  std::vector<std::string> finish = {};     ///< By automaton state: the bytes that end the character begun.
+  bool is_name = false;                  ///< A member's name: must differ from those its caller has collected.
+  std::vector<std::string> finish = {};  ///< By automaton state: the bytes that end the character begun.
   std::vector<weight> finish_weight = {};
   std::vector<std::bitset<256>> possible = {};  ///< By automaton state: the bytes that lead on.
-  std::uint8_t filler = 'a';           ///< A character of one byte.
+  std::uint8_t filler = 'a';                    ///< A character of one byte.
   weight filler_weight = 1;
   weight quote_weight = 0;
 };

@@ -164,7 +164,8 @@ class mask_walk {
     note(plus(plus(at_.weigh(t), longest_finish), times(fillers, text.filler_weight)));
   }
 
-  void stay_inside_within_budget(thread const& t, text_unit const& text, text_summary const& summary, std::size_t room) {
+  void stay_inside_within_budget(thread const& t, text_unit const& text, text_summary const& summary,
+                                 std::size_t room) {
     std::map<std::pair<text_automaton::state, std::size_t>, bool> fits;
     auto const beginnings = text.is_name ? tokens_that_begin_a_taken_name(t) : std::vector<token_id>{};
     for (auto const& token : summary.inside) {
@@ -251,8 +252,9 @@ class mask_walk {
   void walk_name_exits(thread const& t, text_summary const& summary) {
     for (auto const& exit : summary.exits) {
       auto const mark = at_.here();
-      std::string_view const path = std::string_view(tokens_.bytes[static_cast<std::size_t>(trie_.token_below(exit.node))])
-                                        .substr(0, trie_.at(exit.node).depth);
+      std::string_view const path =
+          std::string_view(tokens_.bytes[static_cast<std::size_t>(trie_.token_below(exit.node))])
+              .substr(0, trie_.at(exit.node).depth);
       thread ending = t;
       ending.top.counter += exit.characters;
       ending.top.extra += static_cast<std::uint32_t>(path.size() - 1);

@@ -19,8 +19,8 @@ std::size_t shortest_completion(configuration const& at, thread_list const& thre
 
 struct mask {
   bitset bits;
-  weight heaviest = 0;      ///< Of all tokens allowed, the greatest weight afterwards...
-  weight reference = 0;     ///< ...when the weight before was this.
+  weight heaviest = 0;       ///< Of all tokens allowed, the greatest weight afterwards...
+  weight reference = 0;      ///< ...when the weight before was this.
   bool has_missing = false;  ///< Some token leads to a completion that single-byte tokens cannot spell.
 };
 

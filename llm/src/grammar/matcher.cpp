@@ -54,7 +54,8 @@ result<program> compile(expr const& expression, vocabulary const& tokens) {
   if (!states) return states.error();
   auto compiled = std::make_shared<program::impl const>(tokens, std::move(*states));
   if (compiled->begin.threads().empty()) {
-    return error(errc::invalid_argument, "cannot compile the grammar: there is no text that it allows", "grammar.compile");
+    return error(errc::invalid_argument, "cannot compile the grammar: there is no text that it allows",
+                 "grammar.compile");
   }
   if (compiled->shortest == cannot_be_spelled) {
     return error(errc::unsupported,
@@ -104,8 +105,8 @@ std::span<std::uint64_t const> matcher::allowed(std::size_t budget_tokens) {
   weight const now = impl_->at.weigh(impl_->at.threads());
   weight const growth = base->heaviest > base->reference ? base->heaviest - base->reference : 0;
   bool const is_far = !base->has_missing && now < missing_byte && now + growth < budget_tokens;
-  impl_->current = is_far ? std::move(base)
-                          : std::make_shared<mask const>(compute_mask(impl_->at, impl_->tokens(), budget_tokens));
+  impl_->current =
+      is_far ? std::move(base) : std::make_shared<mask const>(compute_mask(impl_->at, impl_->tokens(), budget_tokens));
   return impl_->current->bits;
 }
 

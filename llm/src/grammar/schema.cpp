@@ -17,8 +17,8 @@ namespace grammar {
 namespace {
 
 constexpr std::array<std::string_view, 14> annotations = {
-    "title",    "description", "default",  "examples",  "$schema",    "$id",     "$comment",
-    "$defs",    "definitions", "readOnly", "writeOnly", "deprecated", "$anchor", "$vocabulary"};
+    "title", "description", "default",  "examples",  "$schema",    "$id",     "$comment",
+    "$defs", "definitions", "readOnly", "writeOnly", "deprecated", "$anchor", "$vocabulary"};
 constexpr std::string_view any_value = "any value";  // no JSON pointer looks like this
 
 bool is_annotation(std::string_view keyword) {
@@ -101,7 +101,8 @@ class compiler {
     auto const& target = schema["$ref"];
     auto const decoded = target.is_string() ? local_pointer(target.get_ref<std::string const&>()) : std::nullopt;
     if (!decoded) return refuse("$ref", pointer, "does not point into this document with \"#/...\"");
-    if (find_schema(root_, *decoded) == nullptr) return refuse("$ref", pointer, "points to \"" + *decoded + "\", where nothing stands");
+    if (find_schema(root_, *decoded) == nullptr)
+      return refuse("$ref", pointer, "points to \"" + *decoded + "\", where nothing stands");
     mention(*decoded);
     return rule(*decoded);
   }
@@ -114,8 +115,10 @@ class compiler {
       for (std::size_t a = 0; a < list.size(); ++a) {
         for (std::size_t b = a + 1; b < list.size(); ++b) {
           if (are_disjoint(root_, list[a], list[b])) continue;
-          return refuse(keyword, pointer, "has alternatives " + std::to_string(a) + " and " + std::to_string(b) +
-                        " that are not provably disjoint; use anyOf or give them a constant member that tells them apart");
+          return refuse(
+              keyword, pointer,
+              "has alternatives " + std::to_string(a) + " and " + std::to_string(b) +
+                  " that are not provably disjoint; use anyOf or give them a constant member that tells them apart");
         }
       }
     }
@@ -143,9 +146,11 @@ class compiler {
   }
 
   expr typed(json const& schema, std::string const& pointer) {
-    allow_only(schema, pointer, {"type", "properties", "required", "additionalProperties", "items", "prefixItems", "minItems",
-                                 "maxItems", "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"});
-    bool const is_open = std::all_of(schema.items().begin(), schema.items().end(), [](auto const& item) { return is_annotation(item.key()); });
+    allow_only(schema, pointer,
+               {"type", "properties", "required", "additionalProperties", "items", "prefixItems", "minItems",
+                "maxItems", "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"});
+    bool const is_open = std::all_of(schema.items().begin(), schema.items().end(),
+                                     [](auto const& item) { return is_annotation(item.key()); });
     if (is_open) return any();
     auto types = types_of(schema);
     if (!types || types->empty()) return refuse("type", pointer, "is not a type or a list of types");
@@ -186,12 +191,18 @@ class compiler {
   expr integer(json const& schema, std::string const& pointer) {
     auto const range = integer_range(schema);
     if (!range) return refuse(range.error().path, pointer, range.error().message);
-    return make_expr(integer_node{range->first, range->last});
+    return make_expr(range_node{range->first, range->last});
   }
 
   expr number(json const& schema, std::string const& pointer) {
-    for (char const* keyword : {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}) {
-      if (schema.contains(keyword)) return refuse(keyword, pointer, "is supported for integers only; use \"type\": \"integer\"");
+    for (char const* keyword : {"exclusiveMinimum", "exclusiveMaximum"}) {
+      if (schema.contains(keyword))
+        return refuse(keyword, pointer, "is supported for integers only; use \"type\": \"integer\"");
+    }
+    if (schema.contains("minimum") || schema.contains("maximum")) {
+      auto const range = number_range(schema, bounds_.number_digits);
+      if (!range) return refuse(range.error().path, pointer, range.error().message);
+      return make_expr(range_node{range->first, range->last, std::max<std::size_t>(bounds_.number_digits, 1)});
     }
     return any_number(bounds_.number_digits);
   }
@@ -215,8 +226,10 @@ class compiler {
     --containers_;
     return sequence({literal("["), tail, literal("]")});
   }
-  expr rest_of_array(json const& schema, std::size_t before, std::size_t min, std::size_t max, std::string const& pointer) {
-    expr const item = make_expr(shared_node{schema.contains("items") ? value(schema["items"], below(pointer, "items")) : any()});
+  expr rest_of_array(json const& schema, std::size_t before, std::size_t min, std::size_t max,
+                     std::string const& pointer) {
+    expr const item =
+        make_expr(shared_node{schema.contains("items") ? value(schema["items"], below(pointer, "items")) : any()});
     expr const next = sequence({literal(","), item});
     auto const more = [](std::size_t n, std::size_t less) { return n > less ? n - less : 0; };
     if (before > 0) return repeat(next, more(min, before), max - before);
@@ -245,12 +258,14 @@ class compiler {
       if (member == json(false) && !is_required) {
         node.excluded.push_back(to_text(json(name)));
       } else {
-        node.members.push_back({to_text(json(name)), is_required, value(member, below(below(pointer, "properties"), name))});
+        node.members.push_back(
+            {to_text(json(name)), is_required, value(member, below(below(pointer, "properties"), name))});
       }
     }
     if (others != json(false)) node.others = value(others, below(pointer, "additionalProperties"));
     for (auto const& name : missing) {
-      if (!node.others) return refuse("required", pointer, "names \"" + name + "\", which additionalProperties forbids");
+      if (!node.others)
+        return refuse("required", pointer, "names \"" + name + "\", which additionalProperties forbids");
       node.members.push_back({to_text(json(name)), true, make_expr(shared_node{*node.others})});
     }
     if (node.others && !missing.empty()) node.others = make_expr(shared_node{*node.others});
@@ -269,10 +284,14 @@ class compiler {
     object.name_bytes_max = bounds_.string_bytes;
     expr array = literal("[]");
     if (bounds_.array_items > 0) {
-      array = sequence({literal("["), optional(sequence({any(), repeat(sequence({literal(","), any()}), 0, bounds_.array_items - 1)})), literal("]")});
+      array =
+          sequence({literal("["),
+                    optional(sequence({any(), repeat(sequence({literal(","), any()}), 0, bounds_.array_items - 1)})),
+                    literal("]")});
     }
     --containers_;
-    return choice({literal("null"), literal("true"), literal("false"), number, text, array, make_expr(std::move(object))});
+    return choice(
+        {literal("null"), literal("true"), literal("false"), number, text, array, make_expr(std::move(object))});
   }
 
   // A definition that leads to itself through $ref, anyOf or oneOf alone says nothing.
@@ -284,7 +303,8 @@ class compiler {
         auto const at = open.back();
         open.pop_back();
         for (auto const& next : direct_[at]) {
-          if (next == from && from != any_value) refuse("$ref", from, "leads back to itself without an array or object between");
+          if (next == from && from != any_value)
+            refuse("$ref", from, "leads back to itself without an array or object between");
           if (seen.insert(next).second) open.push_back(next);
         }
       }
@@ -294,8 +314,8 @@ class compiler {
   json root_;
   bounds bounds_;
   std::optional<error> failure_;
-  std::map<std::string, expr> rules_;   // by JSON pointer
-  std::vector<std::string> open_;       // mentioned, not yet compiled
+  std::map<std::string, expr> rules_;                    // by JSON pointer
+  std::vector<std::string> open_;                        // mentioned, not yet compiled
   std::map<std::string, std::set<std::string>> direct_;  // which definitions a definition may be, as it stands
   std::string current_;
   std::size_t containers_ = 0;

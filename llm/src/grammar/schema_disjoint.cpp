@@ -22,7 +22,8 @@ std::optional<std::set<std::string>> types_of(json const& schema) {
 
 bool has_type(json const& value, std::set<std::string> const& types) {
   if (value.is_number() || is_big_integer(value)) {
-    bool const is_integer = !value.is_number_float() || value.get<double>() == static_cast<double>(static_cast<long long>(value.get<double>()));
+    bool const is_integer = !value.is_number_float() ||
+                            value.get<double>() == static_cast<double>(static_cast<long long>(value.get<double>()));
     return types.contains("number") || (is_integer && types.contains("integer"));
   }
   return types.contains(value.type_name());
@@ -32,7 +33,12 @@ std::optional<std::string> local_pointer(std::string_view reference) {
   if (!reference.starts_with('#')) return std::nullopt;
   reference.remove_prefix(1);
   if (!reference.empty() && reference.front() != '/') return std::nullopt;
-  auto const digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; };
+  auto const digit = [](char c) {
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+  };
   std::string decoded;
   for (std::size_t i = 0; i < reference.size(); ++i) {
     if (reference[i] != '%') {
@@ -57,7 +63,8 @@ json const* find_schema(json const& root, std::string const& pointer) {
     }
     if (at->is_object() && at->contains(step)) {
       at = &(*at)[step];
-    } else if (at->is_array() && !step.empty() && step.size() < 7 && std::all_of(step.begin(), step.end(), [](char c) { return c >= '0' && c <= '9'; }) &&
+    } else if (at->is_array() && !step.empty() && step.size() < 7 &&
+               std::all_of(step.begin(), step.end(), [](char c) { return c >= '0' && c <= '9'; }) &&
                std::stoul(step) < at->size()) {
       at = &(*at)[std::stoul(step)];
     } else {
@@ -88,7 +95,8 @@ class disjointness {
     if (auto const values = constants(b)) return excludes_all(a, *values);
     auto const shared = shared_types(a, b);
     if (!shared || shared->size() > 1) return false;
-    return shared->empty() || (*shared->begin() == "object" && (members_exclude(a, b, depth) || members_exclude(b, a, depth)));
+    return shared->empty() ||
+           (*shared->begin() == "object" && (members_exclude(a, b, depth) || members_exclude(b, a, depth)));
   }
 
  private:
@@ -100,7 +108,8 @@ class disjointness {
   template <class F>
   static bool all_alternatives(json const& schema, F const& f) {
     for (char const* keyword : {"anyOf", "oneOf"}) {
-      if (schema.contains(keyword) && schema[keyword].is_array()) return std::all_of(schema[keyword].begin(), schema[keyword].end(), f);
+      if (schema.contains(keyword) && schema[keyword].is_array())
+        return std::all_of(schema[keyword].begin(), schema[keyword].end(), f);
     }
     return false;
   }
@@ -114,15 +123,17 @@ class disjointness {
     auto const types = types_of(schema);
     auto const others = constants(schema);
     return types && std::all_of(values.begin(), values.end(), [&](json const& value) {
-      return !has_type(value, *types) || (others && std::find(others->begin(), others->end(), value) == others->end());
-    });
+             return !has_type(value, *types) ||
+                    (others && std::find(others->begin(), others->end(), value) == others->end());
+           });
   }
   static std::optional<std::set<std::string>> shared_types(json const& a, json const& b) {
     auto const first = types_of(a), second = types_of(b);
     if (!first || !second) return std::nullopt;
     std::set<std::string> shared;
     for (auto const& type : *first) {
-      if (second->contains(type) || (type == "integer" && second->contains("number")) || (type == "number" && second->contains("integer"))) {
+      if (second->contains(type) || (type == "integer" && second->contains("number")) ||
+          (type == "number" && second->contains("integer"))) {
         shared.insert(type);
       }
     }

@@ -4,8 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
-#include <cstdio>
+#include <optional>
 
 namespace wherry::inline v0 {
 namespace grammar {
@@ -78,7 +79,9 @@ bool is_whole(json const& limit) {
 
 result<decimal_range> integer_range(json const& schema) {
   decimal_range range{"-9223372036854775808", "9223372036854775807"};
-  auto const refuse = [](char const* keyword, char const* why) { return error(errc::schema_unsupported, why, {}, keyword); };
+  auto const refuse = [](char const* keyword, char const* why) {
+    return error(errc::schema_unsupported, why, {}, keyword);
+  };
   bool has_first = false, has_last = false;
   for (char const* keyword : {"minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"}) {
     if (!schema.contains(keyword)) continue;
@@ -94,16 +97,51 @@ result<decimal_range> integer_range(json const& schema) {
     if (!has || (is_first ? is_less(end, *number) : is_less(*number, end))) end = *number;
     has = true;
   }
-  if (is_less(range.last, range.first)) return refuse(has_first ? "minimum" : "maximum", "leaves no integer in the range");
+  if (is_less(range.last, range.first))
+    return refuse(has_first ? "minimum" : "maximum", "leaves no integer in the range");
+  return range;
+}
+
+namespace {
+
+std::optional<std::string> decimal_text(json const& limit) {
+  if (is_big_integer(limit)) return big_integer_text(limit);
+  if (!limit.is_number()) return std::nullopt;
+  if (!limit.is_number_float()) return to_text(limit);
+  double const number = limit.get<double>() == 0 ? 0.0 : limit.get<double>();  // no -0
+  std::array<char, 1'100> text;  // the smallest double has 1,074 digits after the point; its shortest text far fewer
+  auto const end = std::to_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+  return std::string(text.data(), end.ptr);
+}
+
+}  // namespace
+
+result<decimal_range> number_range(json const& schema, std::size_t digits) {
+  decimal_range range;
+  std::size_t digits_used = std::max<std::size_t>(digits, 1);
+  for (char const* keyword : {"minimum", "maximum"}) {
+    if (!schema.contains(keyword)) continue;
+    auto number = decimal_text(schema[keyword]);
+    if (!number) return error(errc::schema_unsupported, "is not a number", {}, keyword);
+    digits_used = std::max(digits_used, magnitude(*number).substr(0, number->find('.')).size());
+    (std::string_view(keyword) == "minimum" ? range.first : range.last) = std::move(*number);
+  }
+  if (range.first.empty()) range.first = "-" + std::string(digits_used, '9');
+  if (range.last.empty()) range.last = std::string(digits_used, '9');
+  if (schema.contains("minimum") && schema.contains("maximum") && schema["minimum"] > schema["maximum"]) {
+    return error(errc::schema_unsupported, "leaves no number in the range", {}, "minimum");
+  }
   return range;
 }
 
 expr any_number(std::size_t digits) {
   expr const digit = one_of({{'0', '9'}});
   auto const more_digits = [&](std::size_t min, std::size_t max) { return repeat(digit, min, std::max(min, max)); };
-  expr const whole = choice({literal("0"), sequence({one_of({{'1', '9'}}), more_digits(0, std::max<std::size_t>(digits, 1) - 1)})});
+  expr const whole =
+      choice({literal("0"), sequence({one_of({{'1', '9'}}), more_digits(0, std::max<std::size_t>(digits, 1) - 1)})});
   expr const fraction = sequence({literal("."), more_digits(1, digits)});
-  expr const exponent = sequence({one_of({{'e', 'e'}, {'E', 'E'}}), optional(one_of({{'+', '+'}, {'-', '-'}})), more_digits(1, 2)});
+  expr const exponent =
+      sequence({one_of({{'e', 'e'}, {'E', 'E'}}), optional(one_of({{'+', '+'}, {'-', '-'}})), more_digits(1, 2)});
   return sequence({optional(literal("-")), whole, optional(fraction), optional(exponent)});
 }
 

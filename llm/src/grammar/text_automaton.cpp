@@ -45,7 +45,8 @@ text_automaton text_automaton::json(bool canonical) {
   a.edge(content, '"', '"', ended);
   a.edge(content, '\\', '\\', escape);
   a.add_utf8(content, content);
-  for (char const c : std::string("\"\\bfnrt")) a.edge(escape, static_cast<std::uint8_t>(c), static_cast<std::uint8_t>(c), content);
+  for (char const c : std::string("\"\\bfnrt"))
+    a.edge(escape, static_cast<std::uint8_t>(c), static_cast<std::uint8_t>(c), content);
   a.edge(escape, 'u', 'u', unicode);
   auto const hex = [&a](state from, state to) {
     a.edge(from, '0', '9', to);

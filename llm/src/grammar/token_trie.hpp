@@ -70,9 +70,9 @@ struct text_summary {
   std::vector<inner> inside;  ///< Tokens that stay in the text, by number of characters.
   bitset inside_bits;
   std::vector<bitset> inside_up_to;  ///< [n]: those with at most n characters, n < counted_characters.
-  std::vector<exit> exits;    ///< Trie nodes at which the text may end.
-  bitset exit_bits;           ///< Tokens that end exactly there.
-  std::vector<exit> open_exits;  ///< The exits with children.
+  std::vector<exit> exits;           ///< Trie nodes at which the text may end.
+  bitset exit_bits;                  ///< Tokens that end exactly there.
+  std::vector<exit> open_exits;      ///< The exits with children.
 };
 
 text_summary summarise(text_automaton const& automaton, text_automaton::state from, token_trie const& trie,

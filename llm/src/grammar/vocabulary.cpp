@@ -25,7 +25,8 @@ token_trie::token_trie(std::vector<std::string> const& bytes, std::vector<token_
     close_to(shared);
     for (std::size_t depth = shared; depth < current.size(); ++depth) {
       path.push_back(size());
-      nodes_.push_back({.tokens = i, .depth = static_cast<std::uint16_t>(depth + 1),
+      nodes_.push_back({.tokens = i,
+                        .depth = static_cast<std::uint16_t>(depth + 1),
                         .byte = static_cast<std::uint8_t>(current[depth])});
     }
     ++nodes_[path.back()].token_count;
@@ -83,7 +84,8 @@ text_summary summarise(text_automaton const& automaton, text_automaton::state fr
                    [](auto const& a, auto const& b) { return a.characters < b.characters; });
   bitset so_far(mask_words);
   for (auto next = summary.inside.begin(); summary.inside_up_to.size() < text_summary::counted_characters;) {
-    for (; next != summary.inside.end() && next->characters <= summary.inside_up_to.size(); ++next) set_bit(so_far, next->token);
+    for (; next != summary.inside.end() && next->characters <= summary.inside_up_to.size(); ++next)
+      set_bit(so_far, next->token);
     summary.inside_up_to.push_back(so_far);
   }
   return summary;
@@ -111,7 +113,9 @@ std::vector<token_id> text_tokens(std::vector<std::string> const& bytes, std::ve
 }  // namespace
 
 vocabulary::impl::impl(std::vector<std::string> token_bytes, std::vector<bool> control, std::vector<token_id> ends)
-    : bytes(std::move(token_bytes)), is_control(std::move(control)), end_of_generation(std::move(ends)),
+    : bytes(std::move(token_bytes)),
+      is_control(std::move(control)),
+      end_of_generation(std::move(ends)),
       trie(bytes, text_tokens(bytes, is_control)) {
   for (unsigned byte = 0; byte < 256; ++byte) {
     auto const at = trie.child(token_trie::root, static_cast<std::uint8_t>(byte));
@@ -131,7 +135,8 @@ result<vocabulary> vocabulary::build(std::vector<std::string> token_bytes, std::
   };
   if (token_bytes.empty()) return refuse("it has no tokens");
   for (std::size_t i = 0; i < token_bytes.size(); ++i) {
-    if (token_bytes[i].size() > token_bytes_max) return refuse("token " + std::to_string(i) + " is longer than 65,535 bytes");
+    if (token_bytes[i].size() > token_bytes_max)
+      return refuse("token " + std::to_string(i) + " is longer than 65,535 bytes");
   }
   std::vector<bool> is_control(token_bytes.size(), false);
   for (auto const ids : {control, end_of_generation}) {

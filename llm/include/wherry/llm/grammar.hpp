@@ -39,7 +39,7 @@ struct bounds {
 
 /// Free text: well-formed UTF-8 in which none of `without` occurs.
 struct text_options {
-  std::size_t bytes_max = 4'096;     ///< At most this many bytes.
+  std::size_t bytes_max = 4'096;          ///< At most this many bytes.
   std::vector<std::string> without = {};  ///< Byte strings that end or must not occur in the text; none may be empty.
 };
 
@@ -50,7 +50,8 @@ struct byte_range {
 };
 
 /// What may be said. An immutable value; a copy costs a reference count.
-/// Mistakes in an expression (an empty choice, an unknown rule, a schema that cannot be compiled) are told by compile().
+/// Mistakes in an expression (an empty choice, an unknown rule, a schema that cannot be compiled) are told by
+/// compile().
 class expr {
  public:
   struct node;
@@ -87,11 +88,11 @@ expr define(std::vector<std::pair<std::string, expr>> rules, expr body, std::siz
 /// them after), constants and keys in the form to_text() writes. Other strings may use every escape JSON has.
 ///
 /// Keywords: type, enum, const, properties, required, additionalProperties, items, prefixItems, minItems, maxItems,
-/// minLength, maxLength (code points), minimum, maximum, exclusiveMinimum, exclusiveMaximum (integers), anyOf, oneOf
-/// (provably disjoint alternatives only), $ref within the document, $defs, definitions; annotations are ignored.
-/// Everything else is errc::schema_unsupported, naming keyword and JSON pointer, when the expression is compiled.
-/// Absent keywords leave open what JSON Schema leaves open: an object without "additionalProperties": false takes more
-/// members. No two members of an object share a name.
+/// minLength, maxLength (code points), minimum, maximum (numbers then have no exponent), exclusiveMinimum,
+/// exclusiveMaximum (integers only), anyOf, oneOf (provably disjoint alternatives only), $ref within the document,
+/// $defs, definitions; annotations are ignored. Everything else is errc::schema_unsupported, naming keyword and JSON
+/// pointer, when the expression is compiled. Absent keywords leave open what JSON Schema leaves open: an object without
+/// "additionalProperties": false takes more members. No two members of an object share a name.
 expr json_schema(raw_json schema, bounds const& limits = {});
 
 /// A model's tokens. A cheap copyable handle, thread-safe.
