@@ -34,16 +34,19 @@ tool_executor executor_of(std::vector<tool> tools, approval_policy policy = {}, 
   return tool_executor(tool_registry::make(std::move(tools)).value(), std::move(policy), std::move(options));
 }
 
-/// Holds blocking functions until the test lets them go.
+/// Holds blocking functions until the test lets them go. A copyable handle: whoever is held keeps it alive.
 class gate {
  public:
-  void open() { promise_.set_value(); }
+  void open() const { promise_->set_value(); }
   void wait() const { future_.wait(); }
 
  private:
-  std::promise<void> promise_;
-  std::shared_future<void> future_ = promise_.get_future().share();
+  std::shared_ptr<std::promise<void>> promise_ = std::make_shared<std::promise<void>>();
+  std::shared_future<void> future_ = promise_->get_future().share();
 };
+
+/// Long enough for a pool's thread to enter a function on a busy machine.
+constexpr auto entered_by_now = 200ms;
 
 /// Remembers what it was told; answers as the test says.
 class recording_journal final : public effect_journal {
@@ -174,15 +177,15 @@ TEST_CASE("executor runs inline tools on the run's own thread and others elsewhe
 
 TEST_CASE("executor goes on without a call past its deadline and names its thread", "[unit]") {
   gate held;
-  std::promise<bool> told;
-  auto const stuck = [&](tool_context const& context) {
+  auto const told = std::make_shared<std::promise<bool>>();
+  auto const stuck = [held, told](tool_context const& context) {
     held.wait();
-    told.set_value(context.stop.stopped());
+    told->set_value(context.stop.stopped());
   };
   tool_executor_options options;
   options.pool = compute_pool();
-  auto const executor =
-      executor_of({tool("stuck", "", stuck).deadline(10ms), tool("after", "", [] { return 1; })}, {}, options);
+  auto const executor = executor_of(
+      {tool("stuck", "", stuck).deadline(entered_by_now), tool("after", "", [] { return 1; })}, {}, options);
   auto const r = run(executor, {{"1", "stuck", "{}"}, {"2", "after", "{}"}});
   REQUIRE(r);
   CHECK((*r)[0].failed);
@@ -190,7 +193,7 @@ TEST_CASE("executor goes on without a call past its deadline and names its threa
   CHECK((*r)[1].content == "1");
   CHECK(options.pool.stats().abandoned == std::vector<std::string>{"tool stuck (1)"});
   held.open();
-  CHECK(told.get_future().get());
+  CHECK(told->get_future().get());
 }
 
 TEST_CASE("executor never starts a queued call that timed out, and the journal knows", "[unit]") {
@@ -198,7 +201,7 @@ TEST_CASE("executor never starts a queued call that timed out, and the journal k
   std::atomic<bool> ran = false;
   tool_executor_options options;
   options.pool = compute_pool({.threads_max = 1});
-  auto const executor = executor_of({tool("stuck", "", [&] { held.wait(); }).deadline(10ms).reads(),
+  auto const executor = executor_of({tool("stuck", "", [held] { held.wait(); }).deadline(entered_by_now).reads(),
                                      tool("queued", "", [&] { ran = true; }).deadline(10ms)},
                                     {}, options);
   auto const journal = std::make_shared<recording_journal>();
@@ -330,7 +333,7 @@ TEST_CASE("executor tells the journal when an effect's outcome is not certain", 
   tool_executor_options options;
   options.pool = compute_pool();
   auto const journal = std::make_shared<recording_journal>();
-  auto const executor = executor_of({tool("w", "", [&] { held.wait(); }).deadline(10ms)}, {}, options);
+  auto const executor = executor_of({tool("w", "", [held] { held.wait(); }).deadline(entered_by_now)}, {}, options);
   REQUIRE(run(executor, {{"1", "w", "{}"}}, {.journal = journal}));
   CHECK(journal->log.back() == "settle 1 failed uncertain");
   held.open();
@@ -361,11 +364,9 @@ TEST_CASE("executor that is cancelled abandons what runs and withdraws what it d
   asio::cancellation_signal signal;
   tool_executor_options options;
   options.pool = compute_pool();
-  std::promise<void> done;
-  auto const stuck = [&] {
-    asio::post(loop, [&] { signal.emit(asio::cancellation_type::terminal); });
+  auto const stuck = [&loop, &signal, held] {
+    asio::post(loop, [&signal] { signal.emit(asio::cancellation_type::terminal); });
     held.wait();
-    done.set_value();
   };
   auto const journal = std::make_shared<recording_journal>();
   auto const executor = executor_of({tool("stuck", "", stuck), tool("w", "", [] {})}, {}, options);
@@ -376,7 +377,6 @@ TEST_CASE("executor that is cancelled abandons what runs and withdraws what it d
   CHECK(journal->log ==
         std::vector<std::string>{"intend 1", "intend 2", "settle 1 failed uncertain", "settle 2 failed"});
   held.open();
-  done.get_future().wait();
 }
 
 TEST_CASE("executor that is cancelled ends coroutine tools that run side by side", "[unit]") {

@@ -96,7 +96,7 @@ result<T> decode(raw_json const& text) {
 }
 
 /// How many values one decode may look at before it gives up.
-inline constexpr std::size_t decode_visits_max = 4'000'000;
+inline constexpr std::size_t decode_visits_max = 1'000'000;
 
 /// Compact JSON text of a value, fields in declaration order; decode<T> reads it back.
 ///

@@ -1,0 +1,4 @@
+// a function of several parameters needs their names
+#include <wherry/tools/tool.hpp>
+int add(int a, int b);
+auto const t = wherry::tool("add", "Adds.", add);
