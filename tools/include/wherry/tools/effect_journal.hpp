@@ -43,7 +43,7 @@ class effect_journal {
   virtual ~effect_journal() = default;
 
   /// Records the intents durably before any of them is dispatched.
-  /// Returns: one record for each intent, in order.
+  /// Returns: one status for each intent, in order.
   /// Fails with: any error; then nothing is dispatched.
   virtual task<result<std::vector<effect_status>>> intend(std::vector<effect_intent> intents) = 0;
 
