@@ -48,13 +48,6 @@ token_usage sum(token_usage a, token_usage const& b) {
   return a;
 }
 
-// An fsync belongs on the pool; a write to the system's cache is over before a thread would wake up.
-task<result<commit_seq>> async_commit(transaction tx, durability how) {
-  if (how == durability::os) co_return tx.commit(how);
-  auto shared = std::make_shared<transaction>(std::move(tx));
-  co_return co_await offload(compute_pool::shared(), [shared, how] { return shared->commit(how); }, "commit");
-}
-
 }  // namespace
 
 runner::runner(std::shared_ptr<agent::definition const> a, message user, std::optional<session> in, output_contract output)
@@ -434,7 +427,7 @@ task<bool> runner::commit(std::vector<session_event> events, std::vector<stored_
   transaction tx{session_->scope()};
   for (auto& effect : effects) tx.journal(std::move(effect));
   tx.append(*session_, last_seq_, std::move(events));
-  auto done = co_await async_commit(std::move(tx), agent_->durability);
+  auto done = co_await transaction::async_commit(std::move(tx), agent_->durability);
   if (!done) {
     error cause = std::move(done).error();
     bool const conflict = cause.is(errc::conflict);
