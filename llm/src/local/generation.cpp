@@ -65,7 +65,7 @@ bool generation::decode(engine::worker_pool& pool) {
       std::size_t open = 0;
       for (auto const word : *allowed) open += static_cast<std::size_t>(__builtin_popcountll(word));
       for (auto const end : tokens_.end_of_generation()) open -= grammar::is_allowed(*allowed, end) ? 1 : 0;
-      if (open == 0) return finish(budget == 0 ? finish_reason::length : finish_reason::stop);
+      if (open == 0) return finish(finish_reason::stop);
     }
   }
   if (budget == 0) return finish(finish_reason::length);
@@ -163,7 +163,11 @@ bool generation::finish(finish_reason reason) {
     if (i >= streamed_calls) channel_->push(tool_call_ready{call});
     end.answer.parts.push_back(std::move(call));
   }
-  end.reason = !end.answer.tool_calls().empty() ? finish_reason::tool_calls : reason;
+  // A call or an output is whole whenever the grammar lets it end; text that fills its budget was cut off.
+  bool const is_whole = answer->is_output || !answer->calls.empty();
+  if (!answer->calls.empty()) reason = finish_reason::tool_calls;
+  else if (!is_whole && produced_ == plan_.tokens_max) reason = finish_reason::length;
+  end.reason = reason;
   end.usage = {.prompt_tokens = plan_.prompt.size(), .cached_prompt_tokens = cached_, .completion_tokens = produced_};
   end.notices = std::move(plan_.notices);
   channel_->finish(std::move(end));
