@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace wherry::detail::chat {
+namespace wherry::inline v0::detail::chat {
 
 /// Which strings of a context the template may be trusted with.
 enum class context_trust {
@@ -15,7 +15,7 @@ enum class context_trust {
   roles_are_template,  ///< The "role" of each of "messages" was written by the program.
 };
 
-}  // namespace wherry::detail::chat
+}  // namespace wherry::inline v0::detail::chat
 
 namespace wherry::inline v0 {
 

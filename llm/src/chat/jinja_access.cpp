@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-namespace wherry::detail::chat {
+namespace wherry::inline v0::detail::chat {
 namespace {
 
 value missing(std::string_view name) { return {undefined_value{name}}; }
@@ -211,4 +211,4 @@ bool contains(workspace& space, value const& container, value const& item) {
   fail("cannot look for an item in " + std::string(type_name(container)));
 }
 
-}  // namespace wherry::detail::chat
+}  // namespace wherry::inline v0::detail::chat

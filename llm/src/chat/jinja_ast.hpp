@@ -9,7 +9,7 @@
 #include <variant>
 #include <vector>
 
-namespace wherry::detail::chat {
+namespace wherry::inline v0::detail::chat {
 
 /// Where a node begins, counted from 1; columns in bytes.
 struct source_position {
@@ -108,7 +108,8 @@ struct expression {
 struct statement;
 using block = std::vector<statement>;
 
-/// What a set or a for assigns to: one name, several by unpacking, or an attribute of a namespace.
+/// What a set or a for assigns to: one name, several by unpacking, or a member of a namespace
+/// or dict (Jinja refuses dicts, but published templates assign into messages).
 struct assignment_target {
   std::vector<std::string> names;
   std::string attribute;  ///< Empty unless the target is names[0].attribute.
@@ -165,4 +166,4 @@ struct statement {
       node;
 };
 
-}  // namespace wherry::detail::chat
+}  // namespace wherry::inline v0::detail::chat

@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 
-namespace wherry::detail::chat {
+namespace wherry::inline v0::detail::chat {
 
 struct failure {
   errc code = errc::invalid_argument;
@@ -25,4 +25,4 @@ inline std::string to_string(source_position at) {
   return "line " + std::to_string(at.line) + ":" + std::to_string(at.column);
 }
 
-}  // namespace wherry::detail::chat
+}  // namespace wherry::inline v0::detail::chat

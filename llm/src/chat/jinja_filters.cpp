@@ -9,7 +9,7 @@
 #include <cmath>
 #include <optional>
 
-namespace wherry::detail::chat {
+namespace wherry::inline v0::detail::chat {
 namespace {
 
 using filter = value (*)(workspace&, value const& operand, arguments const& given);
@@ -25,6 +25,9 @@ bool flag(value const& v, bool otherwise) { return v.is_undefined() ? otherwise 
 
 value string(workspace& space, value const& v, arguments const& given) {
   bind_arguments("string", given, {});
+  if (v.text()) return v;
+  bool const as_json = space.options().containers == container_style::as_json && (v.list() || v.dict());
+  if (as_json) return space.text(to_json_text(space, v, json_style{}));
   return space.text(to_text(space, v));
 }
 
@@ -93,21 +96,10 @@ value indent(workspace& space, value const& v, arguments const& given) {
 
 value escape(workspace& space, value const& v, arguments const& given) {
   bind_arguments("escape", given, {});
-  marked_text const text = to_text(space, v);
-  marked_text out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    std::string_view entity;
-    switch (text.bytes()[i]) {
-      case '&': entity = "&amp;"; break;
-      case '<': entity = "&lt;"; break;
-      case '>': entity = "&gt;"; break;
-      case '"': entity = "&#34;"; break;
-      case '\'': entity = "&#39;"; break;
-      default: out.append(text, i, i + 1); continue;
-    }
-    out.append(entity, text.origin_at(i));
-  }
-  return space.text(std::move(out));
+  if (v.markup) return v;
+  value out = space.text(escaped(to_text(space, v)));
+  out.markup = true;
+  return out;
 }
 
 value format(workspace& space, value const& v, arguments const& given) {
@@ -116,9 +108,11 @@ value format(workspace& space, value const& v, arguments const& given) {
   return space.text(percent_format(space, to_text(space, v), values));
 }
 
-value safe(workspace&, value const& v, arguments const& given) {
+value safe(workspace& space, value const& v, arguments const& given) {
   bind_arguments("safe", given, {});
-  return v;
+  value out = v.text() ? v : space.text(to_text(space, v));
+  out.markup = true;
+  return out;
 }
 
 // -- JSON ----------------------------------------------------------------------------------------------------------------
@@ -131,13 +125,12 @@ value tojson(workspace& space, value const& v, arguments const& given) {
   constexpr std::int64_t indent_max = 64;
   if (given_value(bound[1]))
     style.indent = static_cast<int>(std::clamp<std::int64_t>(to_integer(bound[1], "tojson's indent"), 0, indent_max));
-  style.item_separator = marked_text(style.indent < 0 ? ", " : ",", text_origin::from_template);
-  style.key_separator = marked_text(": ", text_origin::from_template);
+  if (style.indent >= 0) style.item_separator = ",";
   if (auto const* separators = bound[2].list()) {
     if (separators->items.size() != 2 || !separators->items[0].text() || !separators->items[1].text())
       fail("tojson's separators must be two texts");
-    style.item_separator = *separators->items[0].text();
-    style.key_separator = *separators->items[1].text();
+    style.item_separator = separators->items[0].text()->bytes();
+    style.key_separator = separators->items[1].text()->bytes();
   }
   return space.text(to_json_text(space, v, style));
 }
@@ -354,6 +347,11 @@ value fallback(workspace&, value const& v, arguments const& given) {
 
 // -- map, select, reject -----------------------------------------------------------------------------------------------------
 
+// What map and select walk over: nothing where the operand is none or otherwise false.
+std::vector<value> elements(workspace& space, value const& v) {
+  return truthy(v) ? iterate(space, v) : std::vector<value>{};
+}
+
 // Splits "name, arguments of that name" as map and select take them.
 std::string_view head_name(arguments const& given, std::string_view function) {
   if (given.positional.empty() || !given.positional[0].text())
@@ -367,7 +365,7 @@ arguments tail(arguments const& given, std::size_t skipped) {
 }
 
 value map(workspace& space, value const& v, arguments const& given) {
-  auto list = iterate(space, v);
+  auto list = elements(space, v);
   if (given.positional.empty()) {
     auto const bound = bind_arguments("map", given, {"attribute", "default"});
     for (auto& item : list) {
@@ -392,7 +390,7 @@ value select(workspace& space, value const& v, arguments const& given) {
   std::string_view const name = named ? head_name(rest, "select") : std::string_view{};
   arguments const test_arguments = named ? tail(rest, 1) : arguments{};
   std::vector<value> out;
-  for (auto const& item : iterate(space, v)) {
+  for (auto const& item : elements(space, v)) {
     value const subject = by_attribute ? member_at(space, item, given.positional[0]) : item;
     bool const holds = named ? apply_test(space, name, subject, test_arguments) : truthy(subject);
     if (holds == wanted) out.push_back(item);
@@ -460,4 +458,4 @@ value apply_filter(workspace& space, std::string_view name, value const& operand
   return row->body(space, operand, given);
 }
 
-}  // namespace wherry::detail::chat
+}  // namespace wherry::inline v0::detail::chat

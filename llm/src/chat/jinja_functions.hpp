@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace wherry::detail::chat {
+namespace wherry::inline v0::detail::chat {
 
 bool is_filter(std::string_view name) noexcept;
 value apply_filter(workspace& space, std::string_view name, value const& operand, arguments const& given);
@@ -34,6 +34,8 @@ std::vector<value> bind_arguments(std::string_view function, arguments const& gi
 
 // -- operations on text that filters and methods share; each keeps the origin of every byte ------------------------------
 
+/// With &, <, >, " and ' as HTML entities.
+marked_text escaped(marked_text const& text);
 /// Strips whitespace, or the characters of `characters`, from the chosen ends.
 marked_text stripped(marked_text const& text, marked_text const* characters, bool left, bool right);
 /// Maps each character. Title case begins anew behind every character without case.
@@ -47,4 +49,4 @@ marked_text joined_text(workspace& space, std::vector<value> const& items, marke
 /// The lines of a text, without their ends.
 std::vector<marked_text> split_lines(marked_text const& text);
 
-}  // namespace wherry::detail::chat
+}  // namespace wherry::inline v0::detail::chat

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <map>
 
-namespace wherry::detail::chat {
+namespace wherry::inline v0::detail::chat {
 namespace {
 
 // The names one level of the template can see. Inner levels read outer ones and never write them.
@@ -147,7 +147,7 @@ class interpreter {
     if (!target.attribute.empty()) {
       value const* holder = names.find(target.names[0]);
       auto* const dict = holder ? holder->object<dict_object>() : nullptr;
-      if (!dict || !dict->is_namespace) fail("\"" + target.names[0] + "\" is no namespace; only those can be assigned into");
+      if (!dict) fail("\"" + target.names[0] + "\" is no namespace and no dict; only those can be assigned into");
       set_member(space_, *dict, space_.text(target.attribute, text_origin::from_template), v);
       return;
     }
@@ -317,4 +317,4 @@ marked_text run_template(workspace& space, block const& body,
   return out;
 }
 
-}  // namespace wherry::detail::chat
+}  // namespace wherry::inline v0::detail::chat

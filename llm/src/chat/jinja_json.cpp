@@ -8,7 +8,7 @@
 #include <cmath>
 #include <limits>
 
-namespace wherry::detail::chat {
+namespace wherry::inline v0::detail::chat {
 namespace {
 
 value big_number(std::string digits, text_origin origin) {
@@ -143,7 +143,6 @@ class json_writer {
   }
   // What is not inside a string is data as soon as any of the value is, whoever gave the separators.
   void put(std::string_view text) { out_.append(text, punctuation_); }
-  void put(marked_text const& text) { put(text.bytes()); }
 
   workspace& space_;
   json_style const& style_;
@@ -185,4 +184,4 @@ marked_text to_json_text(workspace& space, value const& v, json_style const& sty
   return json_writer(space, style, punctuation).run(v);
 }
 
-}  // namespace wherry::detail::chat
+}  // namespace wherry::inline v0::detail::chat

@@ -7,7 +7,7 @@
 #include <cctype>
 #include <optional>
 
-namespace wherry::detail::chat {
+namespace wherry::inline v0::detail::chat {
 namespace {
 
 bool is_name_start(char c) { return std::isalpha(static_cast<unsigned char>(c)) || c == '_' || (c & 0x80); }
@@ -299,4 +299,4 @@ class lexer {
 
 std::vector<token> tokenize_template(std::string_view source) { return lexer(source).run(); }
 
-}  // namespace wherry::detail::chat
+}  // namespace wherry::inline v0::detail::chat

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace wherry::detail::chat {
+namespace wherry::inline v0::detail::chat {
 
 enum class token_type {
   text,         ///< Template text between tags; never empty.
@@ -33,4 +33,4 @@ struct token {
 /// Splits a template. Throws failure (errc::parse_error) with the position.
 std::vector<token> tokenize_template(std::string_view source);
 
-}  // namespace wherry::detail::chat
+}  // namespace wherry::inline v0::detail::chat

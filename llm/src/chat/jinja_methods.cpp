@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <limits>
 
-namespace wherry::detail::chat {
+namespace wherry::inline v0::detail::chat {
 namespace {
 
 using method = value (*)(workspace&, value const& self, arguments const& given);
@@ -349,4 +349,4 @@ value bound_method(workspace& space, value const& object, std::string_view name)
   });
 }
 
-}  // namespace wherry::detail::chat
+}  // namespace wherry::inline v0::detail::chat

@@ -4,8 +4,9 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 
-namespace wherry::detail::chat {
+namespace wherry::inline v0::detail::chat {
 namespace {
 
 [[noreturn]] void wrong_operands(std::string_view symbol, value const& a, value const& b) {
@@ -95,6 +96,18 @@ value concatenated(workspace& space, marked_text left, marked_text const& right)
   return space.text(std::move(left));
 }
 
+value added(workspace& space, value const& left, value const& right) {
+  if (left.markup == right.markup) {
+    value out = concatenated(space, *left.text(), *right.text());
+    out.markup = left.markup;
+    return out;
+  }
+  value out = left.markup ? concatenated(space, *left.text(), escaped(*right.text()))
+                          : concatenated(space, escaped(*left.text()), *right.text());
+  out.markup = true;
+  return out;
+}
+
 constexpr std::array<std::string_view, 8> symbols = {"+", "-", "~", "*", "/", "//", "%", "**"};
 
 }  // namespace
@@ -111,7 +124,7 @@ value apply_unary(unary_operator op, value const& operand) {
 value apply_binary(workspace& space, binary_operator op, value const& left, value const& right) {
   if (op == binary_operator::concatenate) return concatenated(space, to_text(space, left), to_text(space, right));
   if (left.text()) {
-    if (op == binary_operator::add && right.text()) return concatenated(space, *left.text(), *right.text());
+    if (op == binary_operator::add && right.text()) return added(space, left, right);
     if (op == binary_operator::modulo) return space.text(percent_format(space, *left.text(), right));
   }
   if (op == binary_operator::add && left.list() && right.list()) {
@@ -168,4 +181,4 @@ marked_text percent_format(workspace& space, marked_text const& format, value co
   return out;
 }
 
-}  // namespace wherry::detail::chat
+}  // namespace wherry::inline v0::detail::chat

@@ -11,7 +11,7 @@
 #include <initializer_list>
 #include <optional>
 
-namespace wherry::detail::chat {
+namespace wherry::inline v0::detail::chat {
 namespace {
 
 // The depth of a finished node. Left-recursive syntax (a.b.c.d) nests without recursion in the parser, so depth is
@@ -620,4 +620,4 @@ block parse_template(std::string_view source) {
   return parser(tokenize_template(source)).run();
 }
 
-}  // namespace wherry::detail::chat
+}  // namespace wherry::inline v0::detail::chat

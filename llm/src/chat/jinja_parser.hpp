@@ -5,10 +5,10 @@
 
 #include <string_view>
 
-namespace wherry::detail::chat {
+namespace wherry::inline v0::detail::chat {
 
 /// Parses a template. Throws failure: errc::parse_error or errc::unsupported with the position, errc::limit_reached for
 /// nesting beyond template_depth_max.
 block parse_template(std::string_view source);
 
-}  // namespace wherry::detail::chat
+}  // namespace wherry::inline v0::detail::chat

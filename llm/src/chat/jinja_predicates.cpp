@@ -6,7 +6,7 @@
 #include <ctime>
 #include <limits>
 
-namespace wherry::detail::chat {
+namespace wherry::inline v0::detail::chat {
 namespace {
 
 using test = bool (*)(workspace&, value const&, arguments const&);
@@ -180,4 +180,4 @@ std::vector<value> bind_arguments(std::string_view function, arguments const& gi
   return bound;
 }
 
-}  // namespace wherry::detail::chat
+}  // namespace wherry::inline v0::detail::chat

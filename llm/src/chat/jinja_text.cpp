@@ -4,7 +4,24 @@
 
 #include <algorithm>
 
-namespace wherry::detail::chat {
+namespace wherry::inline v0::detail::chat {
+
+marked_text escaped(marked_text const& text) {
+  marked_text out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    std::string_view entity;
+    switch (text.bytes()[i]) {
+      case '&': entity = "&amp;"; break;
+      case '<': entity = "&lt;"; break;
+      case '>': entity = "&gt;"; break;
+      case '"': entity = "&#34;"; break;
+      case '\'': entity = "&#39;"; break;
+      default: out.append(text, i, i + 1); continue;
+    }
+    out.append(entity, text.origin_at(i));
+  }
+  return out;
+}
 
 marked_text stripped(marked_text const& text, marked_text const* characters, bool left, bool right) {
   std::string_view const bytes = text.bytes();
@@ -97,4 +114,4 @@ std::vector<marked_text> split_lines(marked_text const& text) {
   return out;
 }
 
-}  // namespace wherry::detail::chat
+}  // namespace wherry::inline v0::detail::chat

@@ -8,7 +8,7 @@
 #include <cmath>
 #include <limits>
 
-namespace wherry::detail::chat {
+namespace wherry::inline v0::detail::chat {
 
 dict_object* value::dict() const noexcept {
   auto* const found = object<dict_object>();
@@ -224,4 +224,4 @@ bool less(workspace& space, value const& a, value const& b) {
   fail("cannot order " + std::string(type_name(a)) + " and " + std::string(type_name(b)));
 }
 
-}  // namespace wherry::detail::chat
+}  // namespace wherry::inline v0::detail::chat

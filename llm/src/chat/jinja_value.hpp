@@ -20,7 +20,7 @@
 #include <variant>
 #include <vector>
 
-namespace wherry::detail::chat {
+namespace wherry::inline v0::detail::chat {
 
 struct list_object;
 struct dict_object;
@@ -44,6 +44,8 @@ struct value {
       data;
   /// Where numbers, booleans and the brackets of containers come from. Strings carry their own origins.
   text_origin origin = text_origin::from_template;
+  /// Text that went through "safe" or "escape": adding other text to it escapes that text, as Jinja's Markup does.
+  bool markup = false;
 
   template <class T>
   T const* as() const noexcept {
@@ -192,10 +194,10 @@ struct json_style {
   bool ensure_ascii = false;
   bool sort_keys = false;
   int indent = -1;  ///< Negative: everything in one line.
-  marked_text item_separator;
-  marked_text key_separator;
+  std::string item_separator = ", ";
+  std::string key_separator = ": ";
 };
 /// json.dumps(v), with origins: what is not inside a string counts as data when v holds any data.
 marked_text to_json_text(workspace& space, value const& v, json_style const& style);
 
-}  // namespace wherry::detail::chat
+}  // namespace wherry::inline v0::detail::chat

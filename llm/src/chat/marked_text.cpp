@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
-namespace wherry::detail::chat {
+namespace wherry::inline v0::detail::chat {
 
 marked_text::marked_text(std::string bytes, text_origin origin) : bytes_(std::move(bytes)) {
   if (!bytes_.empty()) runs_.push_back({bytes_.size(), origin});
@@ -62,4 +62,4 @@ std::vector<marked_text::run>::const_iterator marked_text::run_at(std::size_t of
                           [](std::size_t at, run const& r) { return at < r.end; });
 }
 
-}  // namespace wherry::detail::chat
+}  // namespace wherry::inline v0::detail::chat

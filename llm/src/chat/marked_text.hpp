@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-namespace wherry::detail::chat {
+namespace wherry::inline v0::detail::chat {
 
 class marked_text {
  public:
@@ -49,4 +49,4 @@ class marked_text {
   std::vector<run> runs_;  // ends ascend, neighbours differ in origin, the last end is bytes_.size()
 };
 
-}  // namespace wherry::detail::chat
+}  // namespace wherry::inline v0::detail::chat

@@ -4,7 +4,7 @@
 #include <unicode/ustring.h>
 #include <unicode/utf8.h>
 
-namespace wherry::detail::chat {
+namespace wherry::inline v0::detail::chat {
 namespace {
 
 struct decoded {
@@ -99,4 +99,4 @@ unsigned digit_value(char c) noexcept {
   return 255;
 }
 
-}  // namespace wherry::detail::chat
+}  // namespace wherry::inline v0::detail::chat

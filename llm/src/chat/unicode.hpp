@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace wherry::detail::chat {
+namespace wherry::inline v0::detail::chat {
 
 /// Length in bytes of the character at an offset below text.size(); at least 1.
 std::size_t character_size(std::string_view text, std::size_t at) noexcept;
@@ -30,4 +30,4 @@ bool is_cased(std::uint32_t code) noexcept;
 /// Value of a digit in bases up to 36; 255 when the character is none.
 unsigned digit_value(char c) noexcept;
 
-}  // namespace wherry::detail::chat
+}  // namespace wherry::inline v0::detail::chat

@@ -1,6 +1,6 @@
 #include "chat/jinja_value.hpp"
 
-namespace wherry::detail::chat {
+namespace wherry::inline v0::detail::chat {
 
 void workspace::step(std::size_t count) {
   if (count > options_.steps_max - steps_)
@@ -54,4 +54,4 @@ descent::descent(workspace& space) : space_(space) {
   ++space_.depth_;
 }
 
-}  // namespace wherry::detail::chat
+}  // namespace wherry::inline v0::detail::chat

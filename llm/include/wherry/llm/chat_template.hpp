@@ -42,6 +42,12 @@ inline constexpr std::size_t template_bytes_max = 1 << 20;
 /// Deepest nesting of a template's statements and expressions.
 inline constexpr std::size_t template_depth_max = 100;
 
+/// How the filter "string" writes lists and dicts.
+enum class container_style {
+  as_python,  ///< ['a', True]: what Hugging Face's Python library shows to models in training.
+  as_json,    ///< ["a", true]: what Hugging Face's JavaScript library writes instead.
+};
+
 struct render_options {
   /// Spelled by the program, hence template text. A context member of the same name is used when these are absent.
   std::optional<std::string> bos_token;
@@ -54,6 +60,7 @@ struct render_options {
   raw_json variables;
   /// The schema of the final answer, shown by the built-in template. render_chat only.
   std::optional<raw_json> output_schema;
+  container_style containers = container_style::as_python;
   /// Evaluation steps before a template is stopped: nodes evaluated, loop iterations, and text copied (per 32 bytes).
   std::size_t steps_max = 20'000'000;
   /// Longest prompt, and longest single string, in bytes.
@@ -93,8 +100,8 @@ class chat_template {
 extern std::string_view const plain_template_source;
 chat_template const& plain_template();
 
-/// Renders a conversation with the context that Hugging Face's apply_chat_template builds: messages, tools, documents
-/// (none), add_generation_prompt, bos_token, eos_token. Roles count as template text, since they come from a closed set;
+/// Renders a conversation with the context that Hugging Face's apply_chat_template builds: messages, tools (undefined
+/// when there are none), add_generation_prompt, bos_token, eos_token. Roles count as template text, since they come from a closed set;
 /// all else in a message or a tool is data.
 ///
 /// A tool message with several results becomes one message per result. Arguments that are JSON are passed as a value,
