@@ -85,8 +85,13 @@ value indent(workspace& space, value const& v, arguments const& given) {
   closed.append("\n", text_origin::from_template);
   auto const lines = split_lines(closed);
   marked_text out;
+  std::size_t offset = 0;  // of the next line break, which keeps its origin
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    if (i) out.append("\n", lines[i - 1].empty() ? origin_of(v) : lines[i - 1].overall_origin());
+    if (i) {
+      out.append("\n", closed.origin_at(offset));
+      offset += closed.bytes().compare(offset, 2, "\r\n") == 0 ? 2 : 1;
+    }
+    offset += lines[i].size();
     if (i == 0 ? first : blank || !lines[i].empty()) out.append(margin);
     out.append(lines[i]);
     space.check_size(out.size());

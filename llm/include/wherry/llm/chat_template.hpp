@@ -62,7 +62,7 @@ struct render_options {
   std::optional<raw_json> output_schema;
   container_style containers = container_style::as_python;
   /// Evaluation steps before a template is stopped: nodes evaluated, loop iterations, and text copied (per 32 bytes).
-  std::size_t steps_max = 20'000'000;
+  std::size_t steps_max = 4'000'000;
   /// Longest prompt, and longest single string, in bytes.
   std::size_t output_bytes_max = 32 << 20;
 };
