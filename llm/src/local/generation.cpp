@@ -164,9 +164,8 @@ bool generation::finish(finish_reason reason) {
     end.answer.parts.push_back(std::move(call));
   }
   // A call or an output is whole whenever the grammar lets it end; text that fills its budget was cut off.
-  bool const is_whole = answer->is_output || !answer->calls.empty();
-  if (!answer->calls.empty()) reason = finish_reason::tool_calls;
-  else if (!is_whole && produced_ == plan_.tokens_max) reason = finish_reason::length;
+  if (!end.answer.tool_calls().empty()) reason = finish_reason::tool_calls;
+  else if (!answer->is_output && produced_ == plan_.tokens_max) reason = finish_reason::length;
   end.reason = reason;
   end.usage = {.prompt_tokens = plan_.prompt.size(), .cached_prompt_tokens = cached_, .completion_tokens = produced_};
   end.notices = std::move(plan_.notices);
