@@ -114,7 +114,8 @@ struct q8_0_format {
   static __m512 load_first(block b, std::size_t vector, __mmask16) { return load(b, vector); }
 };
 
-// `rows` rows times `tokens` tokens, all sums in registers.
+// `rows` rows times `tokens` tokens, all sums in registers. One token alone waits for memory: the same place of the rows
+// that come next is asked for ahead (beyond the last row that is a hint without effect).
 template <class Format, int rows, int tokens>
 void tile(matmul_args const& a, std::size_t row, std::size_t token) {
   byte const* const weights = a.rows + row * a.row_bytes;
@@ -129,7 +130,11 @@ void tile(matmul_args const& a, std::size_t row, std::size_t token) {
   for (std::size_t b = 0; b < whole; ++b) {
     typename Format::block block[rows];
 #pragma GCC unroll 8
-    for (int r = 0; r < rows; ++r) block[r] = Format::open(weights + r * a.row_bytes + b * Format::block_bytes);
+    for (int r = 0; r < rows; ++r) {
+      byte const* const at = weights + r * a.row_bytes + b * Format::block_bytes;
+      block[r] = Format::open(at);
+      if constexpr (tokens == 1) _mm_prefetch(reinterpret_cast<char const*>(at + rows * a.row_bytes), _MM_HINT_T0);
+    }
 #pragma GCC unroll 8
     for (std::size_t v = 0; v < vectors; ++v) {
       __m512 w[rows];
