@@ -1,5 +1,5 @@
-// The engine against published numbers: models/golden (random weights; llama.cpp with f32 activations and an independent
-// float64 reference) and stories260K. The gates are those of the data's README.
+// The engine against published numbers: models/golden (random weights; llama.cpp with f32 activations and an
+// independent float64 reference) and stories260K. The gates are those of the data's README.
 
 #include "engine/tensor_rows.hpp"
 #include "engine/transformer.hpp"
@@ -117,8 +117,8 @@ std::size_t decided_steps(json_value const& gaps) {
 
 void check_against(array_file const& want, transformer const& model, json_value const& prompts) {
   std::size_t const vocabulary = model.configuration().vocabulary;
-  for (auto const& [prompt, array, all] : {std::tuple{"p1", "p1.last_logits", false}, {"p17", "p17.logits", true},
-                                           {"p96", "p96.last_logits", false}}) {
+  for (auto const& [prompt, array, all] :
+       {std::tuple{"p1", "p1.last_logits", false}, {"p17", "p17.logits", true}, {"p96", "p96.last_logits", false}}) {
     auto const ids = prompts.at(prompt).get<std::vector<token_id>>();
     auto const d = compare(logits_of(model, ids, all ? ids.size() : 1), want[array], vocabulary);
     CAPTURE(prompt, d.max_abs, d.kl);
@@ -134,8 +134,7 @@ void check_greedy(json_value const& reference, array_file const& want, transform
   auto const [ids, last] = greedy(model, prompts.at("p9"), expected.size(), model.configuration().context_length);
   REQUIRE(steps > 10);
   CHECK(std::equal(expected.begin(), expected.begin() + static_cast<std::ptrdiff_t>(steps), ids.begin()));
-  if (ids == expected)
-    CHECK(compare(last, want["p9.greedy_last_logits"], last.size()).max_abs <= max_abs_gate);
+  if (ids == expected) CHECK(compare(last, want["p9.greedy_last_logits"], last.size()).max_abs <= max_abs_gate);
 }
 
 void check_model(std::string const& name, std::string const& variant, kernel_set set) {

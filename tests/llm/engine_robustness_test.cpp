@@ -1,5 +1,5 @@
-// Files that declare the impossible, or more than the engine computes, are refused by name; a damaged file is an error or
-// a model that works.
+// Files that declare the impossible, or more than the engine computes, are refused by name; a damaged file is an error
+// or a model that works.
 
 #include "engine/sampler.hpp"
 #include "engine/transformer.hpp"
@@ -34,7 +34,8 @@ struct recipe {
 
   result<std::shared_ptr<transformer const>> load() const {
     gguf_writer writer;
-    for (auto const& [key, value] : metadata) std::visit([&, &name = key](auto const& v) { writer.add(name, v); }, value);
+    for (auto const& [key, value] : metadata)
+      std::visit([&, &name = key](auto const& v) { writer.add(name, v); }, value);
     for (auto const& [name, tensor] : tensors) {
       std::size_t elements = 1;
       for (auto extent : tensor.shape) elements *= extent;
@@ -52,19 +53,15 @@ struct recipe {
 
 recipe small_model() {
   recipe r;
-  r.metadata = {{"general.architecture", "llama"},
-                {"llama.context_length", 64u},
-                {"llama.embedding_length", 32u},
-                {"llama.block_count", 1u},
-                {"llama.feed_forward_length", 24u},
-                {"llama.attention.head_count", 4u},
-                {"llama.attention.head_count_kv", 2u},
-                {"llama.attention.layer_norm_rms_epsilon", 1e-5f}};
-  r.tensors = {{"token_embd.weight", {{32, 10}}},     {"output_norm.weight", {{32}}},
-               {"blk.0.attn_norm.weight", {{32}}},    {"blk.0.attn_q.weight", {{32, 32}}},
-               {"blk.0.attn_k.weight", {{32, 16}}},   {"blk.0.attn_v.weight", {{32, 16}}},
+  r.metadata = {{"general.architecture", "llama"},     {"llama.context_length", 64u},
+                {"llama.embedding_length", 32u},       {"llama.block_count", 1u},
+                {"llama.feed_forward_length", 24u},    {"llama.attention.head_count", 4u},
+                {"llama.attention.head_count_kv", 2u}, {"llama.attention.layer_norm_rms_epsilon", 1e-5f}};
+  r.tensors = {{"token_embd.weight", {{32, 10}}},        {"output_norm.weight", {{32}}},
+               {"blk.0.attn_norm.weight", {{32}}},       {"blk.0.attn_q.weight", {{32, 32}}},
+               {"blk.0.attn_k.weight", {{32, 16}}},      {"blk.0.attn_v.weight", {{32, 16}}},
                {"blk.0.attn_output.weight", {{32, 32}}}, {"blk.0.ffn_norm.weight", {{32}}},
-               {"blk.0.ffn_gate.weight", {{32, 24}}}, {"blk.0.ffn_up.weight", {{32, 24}}},
+               {"blk.0.ffn_gate.weight", {{32, 24}}},    {"blk.0.ffn_up.weight", {{32, 24}}},
                {"blk.0.ffn_down.weight", {{24, 32}}}};
   return r;
 }
@@ -85,9 +82,10 @@ void check_refused_key(std::string const& key, decltype(recipe::metadata)::mappe
 
 // The file with one bit flipped in one of its numbers, and one in every tensor.
 result<std::shared_ptr<transformer const>> load_damaged(gguf_file const& file, std::uint32_t round) {
-  constexpr std::array integers{"llama.context_length", "llama.embedding_length", "llama.block_count",
-                                "llama.feed_forward_length", "llama.attention.head_count",
-                                "llama.attention.head_count_kv", "llama.rope.dimension_count"};
+  constexpr std::array integers{"llama.context_length",       "llama.embedding_length",
+                                "llama.block_count",          "llama.feed_forward_length",
+                                "llama.attention.head_count", "llama.attention.head_count_kv",
+                                "llama.rope.dimension_count"};
   constexpr std::array floats{"llama.attention.layer_norm_rms_epsilon", "llama.rope.freq_base"};
   std::size_t const victim = round % (integers.size() + floats.size() + 3);  // at times none
   auto const flip = random_bits({11, 0, round});
@@ -127,9 +125,9 @@ TEST_CASE("a minimal file loads, with defaults for what it may leave out", "[rob
 }
 
 TEST_CASE("missing hyperparameters are named", "[robustness][engine]") {
-  for (auto const* key : {"general.architecture", "llama.context_length", "llama.embedding_length", "llama.block_count",
-                          "llama.feed_forward_length", "llama.attention.head_count",
-                          "llama.attention.layer_norm_rms_epsilon"}) {
+  for (auto const* key :
+       {"general.architecture", "llama.context_length", "llama.embedding_length", "llama.block_count",
+        "llama.feed_forward_length", "llama.attention.head_count", "llama.attention.layer_norm_rms_epsilon"}) {
     auto r = small_model();
     r.metadata.erase(key);
     check_refused(r, errc::corrupt_file, key);
@@ -231,7 +229,8 @@ TEST_CASE("missing and mis-shaped tensors and types without kernels are named", 
 
 TEST_CASE("frequency factors are checked", "[robustness][engine]") {
   auto r = small_model();
-  for (float value : {0.0f, -1.0f, 1e-30f, std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+  for (float value :
+       {0.0f, -1.0f, 1e-30f, std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     r.tensors["rope_freqs.weight"] = {{4}, tensor_type::f32, value};
     check_refused(r, errc::corrupt_file, "rope_freqs.weight");
   }

@@ -3,6 +3,7 @@
 
 #include <wherry/core/random.hpp>
 #include <wherry/llm/random_model.hpp>
+#include <wherry/llm/tokenizer.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -71,7 +72,9 @@ double largest_difference(std::vector<float> const& got, wherry_test::rows const
 
 TEST_CASE("every kernel set agrees with a double-precision reference for every weight type", "[unit][engine]") {
   for (auto type : {tensor_type::f32, tensor_type::f16, tensor_type::bf16, tensor_type::q8_0}) {
-    auto const file = model_file({.type = type, .layers = 3, .rope_factors = type == tensor_type::f16,
+    auto const file = model_file({.type = type,
+                                  .layers = 3,
+                                  .rope_factors = type == tensor_type::f16,
                                   .tied_output = type == tensor_type::bf16});
     wherry_test::reference_model const reference(file);
     auto const ids = some_ids(37, 900);  // crosses a page of the cache
@@ -105,20 +108,20 @@ TEST_CASE("logits are the same bits for every thread count and every split of th
       CHECK(std::all_of(whole.begin(), whole.end(), [](float l) { return std::isfinite(l); }));
       CHECK(all_logits(*model, ids, ids.size(), 2) == whole);
       CHECK(all_logits(*model, ids, ids.size(), 3) == whole);
-      CHECK(all_logits(*model, ids, 1, 2) == whole);
-      CHECK(all_logits(*model, ids, 5) == whole);
-      CHECK(all_logits(*model, ids, 17, 3) == whole);
+      CHECK(all_logits(*model, ids, 1) == whole);
+      CHECK(all_logits(*model, ids, 17, 2) == whole);
     }
   }
 }
 
 TEST_CASE("forward writes logits for the last tokens asked for", "[unit][engine]") {
-  auto const model = load(model_file());
+  auto const model = load(model_file({.width = 32, .feed_forward = 32, .layers = 1, .heads = 2, .kv_heads = 1}));
   std::size_t const vocabulary = model->configuration().vocabulary;
   auto const ids = some_ids(2 * transformer::chunk_tokens + 5, vocabulary);
   auto const all = all_logits(*model, ids, ids.size());
   worker_pool pool(1);
-  for (std::size_t rows : {std::size_t{0}, std::size_t{1}, std::size_t{5}, std::size_t{6}, transformer::chunk_tokens + 6}) {
+  for (std::size_t rows :
+       {std::size_t{0}, std::size_t{1}, std::size_t{5}, std::size_t{6}, transformer::chunk_tokens + 6}) {
     auto sequence = model->make_sequence();
     std::vector<float> logits(rows * vocabulary);
     REQUIRE(model->forward(ids, *sequence, pool, logits).has_value());
@@ -207,4 +210,17 @@ TEST_CASE("the worker pool visits every index once, whatever the grain", "[unit]
         CHECK(worker_in_range);
       }
   }
+}
+
+TEST_CASE("a random model's vocabulary encodes any text and merges common words", "[unit][engine]") {
+  auto const file = model_file();
+  auto const vocabulary = tokenizer::from(file);
+  REQUIRE(vocabulary.has_value());
+  CHECK(vocabulary->size() == load(file)->configuration().vocabulary);
+  for (std::string const text :
+       {"the people of the world", "{\"city\": \"Seoul\", \"days\": [1, 2]}", "tab\tnew\nline \xF0\x9F\x9A\xA3"})
+    CHECK(vocabulary->decode(vocabulary->encode(text)) == text);
+  CHECK(vocabulary->encode("the people of the world").size() == 5);
+  CHECK(vocabulary->bos() == 1);
+  CHECK(vocabulary->eos() == 2);
 }

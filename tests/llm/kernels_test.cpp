@@ -1,7 +1,8 @@
-// Every kernel of every set against plain double-precision loops, on lengths around the vector widths and on hard values.
+// Every kernel of every set against plain double-precision loops, on lengths around the vector widths and on hard
+// values.
 
-#include "engine/elementary.hpp"
 #include "engine/kernels.hpp"
+#include "engine/elementary.hpp"
 #include "engine/tensor_rows.hpp"
 
 #include <wherry/core/random.hpp>

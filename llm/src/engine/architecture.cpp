@@ -6,12 +6,18 @@ namespace wherry::inline v0::engine {
 namespace {
 
 constexpr std::array llama_not_computed{
-    neutral_key{"expert_count", 0},          neutral_key{"expert_used_count", 0},
-    neutral_key{"attention.scale", 0},       neutral_key{"attention.clamp_kqv", 0},
-    neutral_key{"attention.max_alibi_bias", 0}, neutral_key{"attn_logit_softcapping", 0},
-    neutral_key{"final_logit_softcapping", 0},  neutral_key{"logit_scale", 1},
-    neutral_key{"embedding_scale", 1},       neutral_key{"residual_scale", 1},
-    neutral_key{"attention.sliding_window", 0}, neutral_key{"rope.scale_linear", 1},
+    neutral_key{"expert_count", 0},
+    neutral_key{"expert_used_count", 0},
+    neutral_key{"attention.scale", 0},
+    neutral_key{"attention.clamp_kqv", 0},
+    neutral_key{"attention.max_alibi_bias", 0},
+    neutral_key{"attn_logit_softcapping", 0},
+    neutral_key{"final_logit_softcapping", 0},
+    neutral_key{"logit_scale", 1},
+    neutral_key{"embedding_scale", 1},
+    neutral_key{"residual_scale", 1},
+    neutral_key{"attention.sliding_window", 0},
+    neutral_key{"rope.scale_linear", 1},
     neutral_key{"rope.scaling.attn_factor", 1},
 };
 

@@ -110,7 +110,8 @@ result<config> read_config(gguf_file const& file) {
   c.kv_heads = keys.count("attention.head_count_kv", c.heads, c.heads);
   if (!keys.has("attention.key_length") && c.width % c.heads != 0)
     keys.fail("'" + keys.full("embedding_length") + "' is no multiple of its " + std::to_string(c.heads) + " heads");
-  c.head_width = keys.count("attention.key_length", limits::head_width_max, std::max<std::size_t>(c.width / c.heads, 1));
+  c.head_width =
+      keys.count("attention.key_length", limits::head_width_max, std::max<std::size_t>(c.width / c.heads, 1));
   if (keys.count("attention.value_length", limits::head_width_max, c.head_width) != c.head_width)
     keys.fail("its keys and values differ in width, which this architecture does not know");
   if (c.heads % c.kv_heads != 0)

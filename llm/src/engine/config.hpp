@@ -21,17 +21,17 @@ struct config_limits {
 /// A model's shape. A value; what it says has been checked against the bounds.
 struct config {
   engine::architecture const* architecture = nullptr;
-  std::size_t vocabulary = 0;       ///< Rows of the embedding and of the output head.
+  std::size_t vocabulary = 0;  ///< Rows of the embedding and of the output head.
   std::size_t layers = 0;
-  std::size_t width = 0;            ///< Floats of the residual stream per token.
+  std::size_t width = 0;  ///< Floats of the residual stream per token.
   std::size_t feed_forward = 0;
   std::size_t heads = 0;
-  std::size_t kv_heads = 0;         ///< Divides `heads`: that many query heads share a key/value head.
+  std::size_t kv_heads = 0;  ///< Divides `heads`: that many query heads share a key/value head.
   std::size_t head_width = 0;
-  std::size_t rope_width = 0;       ///< The first floats of a head that are rotated; even.
+  std::size_t rope_width = 0;  ///< The first floats of a head that are rotated; even.
   double rope_base = 10000;
   float norm_epsilon = 0;
-  std::size_t context_length = 0;   ///< Positions the model was made for.
+  std::size_t context_length = 0;  ///< Positions the model was made for.
 
   std::size_t query_width() const noexcept { return heads * head_width; }
   std::size_t kv_width() const noexcept { return kv_heads * head_width; }

@@ -1,6 +1,7 @@
 #pragma once
 // Elementary functions in double precision, the same to the last bit on every machine: libm's differ between versions.
-// Rotation tables and the sampler use them. Plain arithmetic, no contraction (the room is built with -ffp-contract=off).
+// Rotation tables and the sampler use them. Plain arithmetic, no contraction (the room is built with
+// -ffp-contract=off).
 
 namespace wherry::inline v0::engine {
 

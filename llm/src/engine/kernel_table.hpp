@@ -3,8 +3,8 @@
 // this header) use no inline function or template of the standard library: the linker could keep the copy made of
 // instructions that the CPU at hand lacks.
 //
-// The promise of every table: an output value depends on its own inputs only. The order of its additions is fixed by the
-// length of the sum, never by how many rows or tokens are computed with it, so a result is the same to the last bit
+// The promise of every table: an output value depends on its own inputs only. The order of its additions is fixed by
+// the length of the sum, never by how many rows or tokens are computed with it, so a result is the same to the last bit
 // for every batch and every split of the work over threads.
 
 #include <cstddef>

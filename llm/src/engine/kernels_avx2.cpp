@@ -39,8 +39,8 @@ __m256 exponential(__m256 x) {
   __m256 const lowest = _mm256_set1_ps(-87.33f), highest = _mm256_set1_ps(88.37f);
   __m256 const vanishes = _mm256_cmp_ps(x, lowest, _CMP_LT_OQ);
   x = _mm256_max_ps(lowest, _mm256_min_ps(highest, x));  // in this order of operands a NaN stays one
-  __m256 const n = _mm256_round_ps(_mm256_mul_ps(x, _mm256_set1_ps(1.44269504f)),
-                                   _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  __m256 const n =
+      _mm256_round_ps(_mm256_mul_ps(x, _mm256_set1_ps(1.44269504f)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   __m256 r = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693359375f), x);
   r = _mm256_fnmadd_ps(n, _mm256_set1_ps(-2.12194440e-4f), r);
   __m256 p = _mm256_set1_ps(1.0f / 5040);
@@ -124,8 +124,8 @@ struct q8_0_format {
   static __m256 load_first(block b, std::size_t vector, std::size_t) { return load(b, vector); }
 };
 
-// `rows` rows times `tokens` tokens, all sums in registers. One token alone waits for memory: the same place of the rows
-// that come next is asked for ahead (beyond the last row that is a hint without effect).
+// `rows` rows times `tokens` tokens, all sums in registers. One token alone waits for memory: the same place of the
+// rows that come next is asked for ahead (beyond the last row that is a hint without effect).
 template <class Format, int rows, int tokens>
 void tile(matmul_args const& a, std::size_t row, std::size_t token) {
   byte const* const weights = a.rows + row * a.row_bytes;
@@ -262,8 +262,8 @@ void add_weighted_rows(float* out, float const* rows, std::size_t row_stride, fl
 
 }  // namespace
 
-extern kernel_table const avx2_kernels{matmul<f32_format>, matmul<f16_format>, matmul<bf16_format>,
-                                       matmul<q8_0_format>, rms_norm,          softmax,
-                                       swiglu,              add_weighted_rows};
+extern kernel_table const avx2_kernels{
+    matmul<f32_format>, matmul<f16_format>, matmul<bf16_format>, matmul<q8_0_format>, rms_norm, softmax, swiglu,
+    add_weighted_rows};
 
 }  // namespace wherry::inline v0::engine

@@ -114,8 +114,8 @@ struct q8_0_format {
   static __m512 load_first(block b, std::size_t vector, __mmask16) { return load(b, vector); }
 };
 
-// `rows` rows times `tokens` tokens, all sums in registers. One token alone waits for memory: the same place of the rows
-// that come next is asked for ahead (beyond the last row that is a hint without effect).
+// `rows` rows times `tokens` tokens, all sums in registers. One token alone waits for memory: the same place of the
+// rows that come next is asked for ahead (beyond the last row that is a hint without effect).
 template <class Format, int rows, int tokens>
 void tile(matmul_args const& a, std::size_t row, std::size_t token) {
   byte const* const weights = a.rows + row * a.row_bytes;
@@ -249,8 +249,8 @@ void add_weighted_rows(float* out, float const* rows, std::size_t row_stride, fl
 
 }  // namespace
 
-extern kernel_table const avx512_kernels{matmul<f32_format>, matmul<f16_format>, matmul<bf16_format>,
-                                         matmul<q8_0_format>, rms_norm,          softmax,
-                                         swiglu,              add_weighted_rows};
+extern kernel_table const avx512_kernels{
+    matmul<f32_format>, matmul<f16_format>, matmul<bf16_format>, matmul<q8_0_format>, rms_norm, softmax, swiglu,
+    add_weighted_rows};
 
 }  // namespace wherry::inline v0::engine

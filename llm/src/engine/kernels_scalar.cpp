@@ -32,7 +32,8 @@ float exponential(float x) {
   float const r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
   float p = 1.0f / 5040;
   for (float coefficient : {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f}) p = p * r + coefficient;
-  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(p) + (static_cast<std::uint32_t>(static_cast<int>(n)) << 23));
+  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(p) +
+                              (static_cast<std::uint32_t>(static_cast<int>(n)) << 23));
 }
 
 // --- matrix product -----------------------------------------------------------------------------------------------
@@ -129,8 +130,8 @@ void add_weighted_rows(float* out, float const* rows, std::size_t row_stride, fl
 
 }  // namespace
 
-extern kernel_table const scalar_kernels{matmul<f32_format>, matmul<f16_format>, matmul<bf16_format>,
-                                         matmul<q8_0_format>, rms_norm,          softmax,
-                                         swiglu,              add_weighted_rows};
+extern kernel_table const scalar_kernels{
+    matmul<f32_format>, matmul<f16_format>, matmul<bf16_format>, matmul<q8_0_format>, rms_norm, softmax, swiglu,
+    add_weighted_rows};
 
 }  // namespace wherry::inline v0::engine

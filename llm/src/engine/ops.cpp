@@ -34,9 +34,8 @@ void attend_one(pass& p, std::size_t layer, std::size_t token, std::size_t kv_he
   for (std::size_t begin = 0; begin < positions; begin += page_positions) {
     auto const* rows = p.cache.values(layer, kv_head, begin / page_positions);
     for (std::size_t g = 0; g < group; ++g)
-      p.kernels.add_weighted_rows(p.attended + first_head + g * width, rows, width,
-                                  scores + g * p.score_stride + begin, std::min(page_positions, positions - begin),
-                                  width);
+      p.kernels.add_weighted_rows(p.attended + first_head + g * width, rows, width, scores + g * p.score_stride + begin,
+                                  std::min(page_positions, positions - begin), width);
   }
 }
 
@@ -91,10 +90,12 @@ void remember(pass& p, std::size_t layer) {
 void attend(pass& p, std::size_t layer) {
   std::size_t const group = p.c.heads / p.c.kv_heads;
   std::size_t const work = 2 * (p.first_position + p.tokens) * group * p.c.head_width;
-  p.pool.for_each_range(p.tokens * p.c.kv_heads, grain_for(work), [&](std::size_t begin, std::size_t end, unsigned worker) {
-    float* const scores = p.scores + worker * group * p.score_stride;
-    for (std::size_t i = begin; i < end; ++i) attend_one(p, layer, i / p.c.kv_heads, i % p.c.kv_heads, scores);
-  });
+  p.pool.for_each_range(p.tokens * p.c.kv_heads, grain_for(work),
+                        [&](std::size_t begin, std::size_t end, unsigned worker) {
+                          float* const scores = p.scores + worker * group * p.score_stride;
+                          for (std::size_t i = begin; i < end; ++i)
+                            attend_one(p, layer, i / p.c.kv_heads, i % p.c.kv_heads, scores);
+                        });
 }
 
 void gate_with_silu(pass& p) {

@@ -7,7 +7,9 @@ namespace {
 
 constexpr std::size_t floats_per_line = 16;  // every buffer begins on a cache line
 
-std::size_t whole_lines(std::size_t floats) { return (floats + floats_per_line - 1) / floats_per_line * floats_per_line; }
+std::size_t whole_lines(std::size_t floats) {
+  return (floats + floats_per_line - 1) / floats_per_line * floats_per_line;
+}
 
 std::size_t score_floats(config const& c, std::size_t threads, std::size_t stride) {
   return threads * (c.heads / c.kv_heads) * stride;

@@ -46,7 +46,8 @@ struct pass {
   float* take(std::size_t count);
 };
 
-/// The angle per position of each rotated pair: rope_base^(-2 i / rope_width), divided by the factors where there are any.
+/// The angle per position of each rotated pair: rope_base^(-2 i / rope_width), divided by the factors where there are
+/// any.
 std::vector<double> rope_frequencies(config const& c, std::span<float const> factors);
 
 /// Fills the pass's cosines and sines.

@@ -17,7 +17,8 @@ std::string wrong_option(random_model_options const& o) {
   if (!within(o.layers, 64)) return "layers must be from 1 to 64";
   if (!within(o.heads, 64)) return "heads must be from 1 to 64";
   if (!within(o.kv_heads, o.heads) || o.heads % o.kv_heads != 0) return "kv_heads must divide heads";
-  if (!within(o.width, 4096) || o.width % (2 * o.heads) != 0) return "width must be a multiple of 2 * heads, at most 4096";
+  if (!within(o.width, 4096) || o.width % (2 * o.heads) != 0)
+    return "width must be a multiple of 2 * heads, at most 4096";
   if (!within(o.feed_forward, 16384)) return "feed_forward must be from 1 to 16384";
   if (!within(o.context_length, 1 << 20)) return "context_length must be from 1 to 1048576";
   if (o.type == tensor_type::q8_0 && (o.width % 32 != 0 || o.feed_forward % 32 != 0))

@@ -43,7 +43,8 @@ class builder {
     vocabulary_.types.push_back(static_cast<std::int32_t>(kind));
   }
 
-  /// A word and its beginnings from `least` bytes on: merging joins two pieces at a time, so a word needs a way up to it.
+  /// A word and its beginnings from `least` bytes on: merging joins two pieces at a time, so a word needs a way up to
+  /// it.
   void add_with_beginnings(std::string const& word, std::size_t least) {
     for (std::size_t length = least; length <= word.size(); ++length) add(word.substr(0, length), token_kind::normal);
   }

@@ -9,8 +9,8 @@
 namespace wherry::inline v0::engine {
 
 /// The key/value cache of one sequence, in f32. It grows a page of positions at a time.
-/// Within a page the rows of one layer and key/value head lie together: [layer][keys, values][kv_head][position][float].
-/// Threads: one at a time.
+/// Within a page the rows of one layer and key/value head lie together: [layer][keys,
+/// values][kv_head][position][float]. Threads: one at a time.
 class sequence {
  public:
   static constexpr std::size_t page_positions = 32;

@@ -31,8 +31,9 @@ transformer::transformer(gguf_file file, kernel_set set, config const& c, model_
 result<sequence> transformer::make_sequence(std::optional<std::size_t> positions_max) const {
   auto const positions = positions_max.value_or(config_.context_length);
   if (positions < 1 || positions > config_limits::context_max)
-    return error(errc::invalid_argument, "a sequence of " + std::to_string(positions) + " positions is impossible; 1 to " +
-                                             std::to_string(config_limits::context_max) + " are",
+    return error(errc::invalid_argument,
+                 "a sequence of " + std::to_string(positions) + " positions is impossible; 1 to " +
+                     std::to_string(config_limits::context_max) + " are",
                  "transformer.make_sequence");
   return sequence(config_, positions);
 }
@@ -44,8 +45,8 @@ result<void> transformer::forward(std::span<token_id const> ids, sequence& token
   if (ids.empty()) return error(errc::invalid_argument, "there are no tokens to compute", "transformer.forward");
   for (auto id : ids)
     if (id < 0 || static_cast<std::size_t>(id) >= vocabulary)
-      return error(errc::invalid_argument, "token id " + std::to_string(id) + " is outside the vocabulary of " +
-                                               std::to_string(vocabulary),
+      return error(errc::invalid_argument,
+                   "token id " + std::to_string(id) + " is outside the vocabulary of " + std::to_string(vocabulary),
                    "transformer.forward");
   if (ids.size() > tokens_before.positions_max() - tokens_before.length())
     return error(errc::context_overflow,

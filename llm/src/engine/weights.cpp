@@ -27,8 +27,8 @@ class tensor_taker {
                                   supported_weight_types());
       return {};
     }
-    return {tensor->type, rows, columns, static_cast<std::size_t>(tensor->data.size() / rows), tensor->data.data(),
-            product};
+    return {tensor->type,        rows,   columns, static_cast<std::size_t>(tensor->data.size() / rows),
+            tensor->data.data(), product};
   }
 
   std::span<float const> take_vector(std::string const& name, std::size_t size) {

@@ -50,9 +50,9 @@ class worker_pool {
   void take_ranges(unsigned worker);
 
   std::vector<std::thread> workers_;
-  job job_;                                        // written before generation_ changes, read after it is seen to
+  job job_;  // written before generation_ changes, read after it is seen to
   alignas(64) std::atomic<std::uint32_t> generation_{0};
-  alignas(64) std::atomic<std::size_t> next_{0};   // first index nobody has taken yet
+  alignas(64) std::atomic<std::size_t> next_{0};    // first index nobody has taken yet
   alignas(64) std::atomic<std::uint32_t> busy_{0};  // workers that have not finished this generation
   bool stopping_ = false;
 };

@@ -17,8 +17,8 @@ struct random_model_options {
   std::uint32_t heads = 6;              ///< 1 to 64.
   std::uint32_t kv_heads = 2;           ///< Divides `heads`.
   std::uint32_t context_length = 4096;
-  bool rope_factors = false;            ///< Adds rope_freqs.weight.
-  bool tied_output = false;             ///< The embedding is the output head.
+  bool rope_factors = false;  ///< Adds rope_freqs.weight.
+  bool tied_output = false;   ///< The embedding is the output head.
 };
 
 /// A model of the llama architecture with a SentencePiece vocabulary: unknown, begin and end of text, every byte, the
