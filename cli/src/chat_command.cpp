@@ -1,0 +1,213 @@
+#include "commands.hpp"
+#include "desk.hpp"
+#include "event_printer.hpp"
+#include "line_reader.hpp"
+#include "model_choice.hpp"
+#include "outcome.hpp"
+#include "store_place.hpp"
+
+#include <wherry/core/text.hpp>
+
+#include <array>
+#include <fstream>
+
+namespace wherry::cli {
+namespace {
+
+enum class next_line { read, leave };
+
+/// A conversation: one session, one agent, and the commands that begin with a slash.
+class conversation {
+ public:
+  conversation(settings const& given, local_model llm, session kept)
+      : given_(given), llm_(std::move(llm)), desk_(make_desk(llm_, given.agent)), session_(std::move(kept)) {}
+
+  int hold();
+
+ private:
+  struct command {
+    std::string_view name;
+    std::string_view argument;
+    std::string_view help;
+    next_line (conversation::*act)(std::string const& argument);
+  };
+  static std::array<command, 7> const& commands();
+
+  next_line obey(std::string const& line);
+  void answer(std::string const& text);
+  void tell(std::string const& line) const { say(styled(style::dim, line)); }
+  void fail(error const& e) { last_exit_ = report(e, given_.output.as_json); }
+
+  next_line help(std::string const&);
+  next_line show_context(std::string const&);
+  next_line show_tools(std::string const&);
+  next_line undo(std::string const&);
+  next_line fork(std::string const& name);
+  next_line save(std::string const& file);
+  next_line quit(std::string const&);
+
+  settings const& given_;
+  local_model llm_;
+  agent desk_;
+  session session_;
+  int last_exit_ = exit_ok;  ///< Of the last message; what the command ends with.
+};
+
+std::array<conversation::command, 7> const& conversation::commands() {
+  static constexpr std::array<command, 7> all{{
+      {"/help", "", "these lines", &conversation::help},
+      {"/context", "", "what the next request holds and how much fits", &conversation::show_context},
+      {"/tools", "", "the tools the model may call", &conversation::show_tools},
+      {"/undo", "", "takes the last turn back", &conversation::undo},
+      {"/fork", "NAME", "goes on in a new session that begins as this one", &conversation::fork},
+      {"/save", "FILE", "writes the session's events to a file, as JSON lines", &conversation::save},
+      {"/quit", "", "leaves; the session is kept", &conversation::quit},
+  }};
+  return all;
+}
+
+int conversation::hold() {
+  line_reader lines;
+  while (auto line = lines.next("> ")) {
+    if (line->empty()) continue;
+    if (line->front() == '/') {
+      if (obey(*line) == next_line::leave) break;
+    } else {
+      answer(*line);
+    }
+  }
+  return last_exit_;
+}
+
+void conversation::answer(std::string const& text) {
+  auto const& output = given_.output;
+  if (!is_valid_utf8(text)) return fail({errc::invalid_argument, "the message is not UTF-8; type it again", "cli.chat"});
+  bool const stream = !output.events && !output.as_json;
+  event_printer printer({.stream = stream, .events = output.events, .verbose = output.verbose});
+  auto under_way = desk_.start(text, session_);
+  auto answered = drive(under_way, printer);
+  if (printer.line_is_open()) put_raw("\n");
+  if (!answered) return fail(answered.error());
+  last_exit_ = exit_ok;
+  if (output.as_json) {
+    json j;
+    j["answer"] = utf8_repaired(answered->output);
+    j["run"] = answered->id.text();
+    j["session"] = session_.name();
+    j["calls"] = calls_json(printer.calls());
+    j["usage"] = usage_json(answered->usage);
+    put_raw(to_text(j) + '\n');
+  }
+  if (!output.verbose) tell(printer.speed_text());
+}
+
+next_line conversation::obey(std::string const& line) {
+  auto const space = line.find(' ');
+  auto const name = line.substr(0, space);
+  auto const argument = space == std::string::npos ? "" : line.substr(space + 1);
+  for (auto const& c : commands()) {
+    if (c.name != name) continue;
+    if (!c.argument.empty() && argument.empty()) {
+      tell(std::string(c.name) + " needs a name: " + std::string(c.name) + ' ' + std::string(c.argument));
+      return next_line::read;
+    }
+    return (this->*c.act)(argument);
+  }
+  tell("there is no " + name + "; /help lists what there is");
+  return next_line::read;
+}
+
+next_line conversation::help(std::string const&) {
+  for (auto const& c : commands()) {
+    std::string left = "  " + std::string(c.name) + ' ' + std::string(c.argument);
+    left.resize(16, ' ');
+    tell(left + std::string(c.help));
+  }
+  tell("  Ctrl-C ends an answer, Ctrl-D leaves.");
+  return next_line::read;
+}
+
+next_line conversation::show_context(std::string const&) {
+  auto history = session_.history();
+  if (!history) {
+    fail(history.error());
+    return next_line::read;
+  }
+  model_request request;
+  if (!desk_.instructions().empty()) request.messages.push_back(message::system(desk_.instructions()));
+  request.messages.insert(request.messages.end(), history->begin(), history->end());
+  if (!desk_.tools().empty()) request.tools = std::make_shared<std::vector<tool_spec> const>(desk_.tools());
+  // A request ends with what the user says; the empty message counts the template's words around it.
+  request.messages.push_back(message::user(""));
+  auto const rendered = desk_.llm()->render(request);
+  if (!rendered) {
+    fail(rendered.error());
+    return next_line::read;
+  }
+  auto const& d = llm_.description();
+  tell("session " + session_.name() + ": " + std::to_string(history->size()) + " messages");
+  tell("the next request takes " + std::to_string(rendered->ids ? rendered->ids->size() : 0) + " of " +
+       std::to_string(d.context) + " tokens before you say anything");
+  tell(context_text(d));
+  return next_line::read;
+}
+
+next_line conversation::show_tools(std::string const&) {
+  if (desk_.tools().empty()) tell("none; start with --tools weather,dice,convert_length");
+  for (auto const& t : desk_.tools()) tell("  " + t.name + ": " + t.description);
+  return next_line::read;
+}
+
+next_line conversation::undo(std::string const&) {
+  if (auto done = session_.undo(); !done)
+    done.error().is(errc::not_found) ? tell("there is no turn to take back") : fail(done.error());
+  else
+    tell("the last turn is taken back");
+  return next_line::read;
+}
+
+next_line conversation::fork(std::string const& name) {
+  auto forked = session_.fork(name);
+  if (!forked) {
+    fail(forked.error());
+    return next_line::read;
+  }
+  session_ = std::move(*forked);
+  tell("now in session " + name);
+  return next_line::read;
+}
+
+next_line conversation::save(std::string const& file) {
+  auto const text = session_.export_json();
+  if (!text) {
+    fail(text.error());
+    return next_line::read;
+  }
+  std::ofstream out(file, std::ios::binary);
+  out << *text << std::flush;
+  if (!out)
+    fail({errc::io_failed, "the session could not be written to " + file + "; name another file", "cli.chat", file});
+  else
+    tell("written to " + file);
+  return next_line::read;
+}
+
+next_line conversation::quit(std::string const&) { return next_line::leave; }
+
+}  // namespace
+
+int chat_command(settings const& given) {
+  auto scope = open_scope(given.store, access::write);
+  if (!scope) return report(scope.error(), given.output.as_json);
+  auto llm = load_model(given.model);
+  if (!llm) return report(llm.error(), given.output.as_json);
+  auto const name = given.session.empty() ? "chat-" + ulid::fresh().text() : given.session;
+  auto kept = scope->session(name);
+  auto const last = kept.last_seq();
+  if (!last) return report(last.error(), given.output.as_json);
+  say(styled(style::dim, "wherry: session " + name + (*last ? ", continued" : "") + "; " +
+                             context_text(llm->description()) + "; /help lists commands"));
+  return conversation(given, std::move(*llm), std::move(kept)).hold();
+}
+
+}  // namespace wherry::cli

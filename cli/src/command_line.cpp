@@ -1,0 +1,329 @@
+#include "command_line.hpp"
+
+#include "commands.hpp"
+#include "completion.hpp"
+#include "demo_tools.hpp"
+#include "outcome.hpp"
+#include "store_place.hpp"
+#include "terminal.hpp"
+#include "version.hpp"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include <functional>
+
+namespace wherry::cli {
+namespace {
+
+constexpr int threads_max = 512;
+
+constexpr char const* top_footer = R"(Examples:
+  wherry ask "What is a wherry?"
+  cat notes.txt | wherry ask "Summarise these notes"
+  wherry chat --session trip --model qwen2.5-0.5b-instruct-q8_0.gguf
+  wherry run examples/scenarios/first_run.json --verbose
+
+Each command has its own help: wherry ask --help
+
+Environment:
+  WHERRY_MODEL  the GGUF file to use when --model is absent
+  WHERRY_STORE  the folder of the store when --store is absent
+  NO_COLOR      no colour
+
+Exit codes: 0 ok, 1 failed, 2 wrong command line, 3 a call needs approval, 4 a limit was reached.)";
+
+constexpr char const* ask_footer = R"(Only the answer goes to standard output. Without --session nothing is kept.
+
+Examples:
+  wherry ask "Name three boats" --temperature 0
+  wherry ask "What is wrong here?" < build.log
+  wherry ask "And in feet?" --session heights --tools convert_length
+  wherry ask "Roll two dice" --tools dice --json)";
+
+constexpr char const* chat_footer = R"(What is said is on disk before the next prompt: after a crash the same command goes on.
+Ctrl-C ends the answer under way, not the program. Lines that begin with / are commands; /help lists them.
+
+Examples:
+  wherry chat
+  wherry chat --session trip --tools weather
+  printf 'Hello\n/quit\n' | wherry chat --session test)";
+
+constexpr char const* run_footer = R"(A scenario is a JSON file with agents and what they are told; docs/scenarios.md describes it. A session it
+names is written to a temporary store, or to the one that --store names.
+
+Examples:
+  wherry run examples/scenarios/first_run.json --verbose
+  wherry run examples/scenarios/two_agents.json --json --seed 7)";
+
+constexpr char const* completion_footer = R"(Examples:
+  bash:  source <(wherry completion bash)
+  zsh:   wherry completion zsh > ~/.zfunc/_wherry     (a folder that is in $fpath))";
+
+/// Declares commands and options on an App, bound to one settings value.
+class grammar {
+ public:
+  explicit grammar(settings& into);
+
+  CLI::App& app() noexcept { return app_; }
+  /// What the parsed line asks for.
+  int act() const { return chosen_(); }
+
+ private:
+  CLI::App* command(CLI::App& under, std::string const& name, std::string const& what, std::function<int()> action,
+                    std::string const& footer = "");
+  void add_ask();
+  void add_chat();
+  void add_run();
+  void add_session();
+  void add_model();
+  void add_doctor();
+  void add_completion();
+
+  void model_options(CLI::App& to, bool with_model = true);
+  void agent_options(CLI::App& to);
+  void sampling_options_of(CLI::App& to);
+  void store_options_of(CLI::App& to);
+  void json_option(CLI::App& to);
+  void event_options(CLI::App& to);
+  void session_name(CLI::App& to);
+
+  settings& into_;
+  CLI::App app_;
+  std::function<int()> chosen_;
+};
+
+grammar::grammar(settings& into) : into_(into), app_("Agents around a language model that runs in this process.", "wherry") {
+  app_.set_version_flag("--version", "wherry " + std::string(version_text));
+  app_.set_help_flag("-h,--help", "Print this help");
+  app_.footer(top_footer);
+  app_.require_subcommand(0, 1);
+  app_.add_option("--model", into_.model.model, "GGUF file; default: $WHERRY_MODEL, else random weights");
+  json_option(app_);
+  chosen_ = [this] { return about_command(into_); };
+  add_ask();
+  add_chat();
+  add_run();
+  add_session();
+  add_model();
+  add_doctor();
+  add_completion();
+}
+
+CLI::App* grammar::command(CLI::App& under, std::string const& name, std::string const& what,
+                           std::function<int()> action, std::string const& footer) {
+  auto* const made = under.add_subcommand(name, what);
+  made->set_help_flag("-h,--help", "Print this help");
+  if (!footer.empty()) made->footer(footer);
+  if (action) made->callback([this, action = std::move(action)] { chosen_ = action; });
+  return made;
+}
+
+void grammar::model_options(CLI::App& to, bool with_model) {
+  auto& m = into_.model;
+  std::string const group = "Model";
+  if (with_model)
+    to.add_option("--model", m.model, "GGUF file; default: $WHERRY_MODEL, else random weights")
+        ->type_name("FILE")
+        ->group(group);
+  to.add_option("--threads", m.threads, "Threads that compute; default: one per core, at most 8")
+      ->check(CLI::Range(1, threads_max))
+      ->type_name("N")
+      ->group(group);
+  to.add_option("--kernels", m.kernels, "Instruction set: auto, scalar, avx2 or avx512")
+      ->check(CLI::IsMember({"auto", "scalar", "avx2", "avx512"}))
+      ->type_name("SET")
+      ->group(group);
+  to.add_option("--context", m.context, "Tokens of context; default: the smaller of declared and 8192")
+      ->check(CLI::Range(16, 1 << 24))
+      ->type_name("N")
+      ->group(group);
+  to.add_flag("--exceed-context", m.exceed_context, "Allow more context than the file declares")->group(group);
+  to.add_option("--kv-bytes", m.kv_bytes, "Memory for keys and values, e.g. 2GB; default: half of what is free")
+      ->transform(CLI::AsSizeValue(false))
+      ->type_name("SIZE")
+      ->group(group);
+}
+
+void grammar::sampling_options_of(CLI::App& to) {
+  auto& a = into_.agent;
+  to.add_option("--seed", a.seed, "Seed of the random numbers; the same seed gives the same answer")
+      ->type_name("N")
+      ->group("Answer");
+  to.add_option("--temperature", a.temperature, "0 takes the likeliest token; default 1")
+      ->check(CLI::Range(0.0, 100.0))
+      ->type_name("T")
+      ->group("Answer");
+}
+
+void grammar::agent_options(CLI::App& to) {
+  auto& a = into_.agent;
+  sampling_options_of(to);
+  to.add_option("--max-tokens", a.max_tokens, "Longest answer of one step")
+      ->check(CLI::Range(1, 1 << 20))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Answer");
+  to.add_option("--system", a.system, "Instructions for the model; \"\" for none")->type_name("TEXT")->group("Answer");
+  to.add_option("--tools", a.tools, "Demo tools the model may call: weather,dice,convert_length")
+      ->delimiter(',')
+      ->check(CLI::IsMember(demo_tool_names()))
+      ->type_name("NAMES")
+      ->group("Answer");
+}
+
+void grammar::store_options_of(CLI::App& to) {
+  auto& s = into_.store;
+  to.add_option("--store", s.store, "Folder of the store; default: $WHERRY_STORE, else the user's data folder")
+      ->type_name("DIR")
+      ->group("Store");
+  to.add_option("--scope", s.scope, "Whose sessions")
+      ->check([](std::string const& text) {
+        auto const read = parse_scope(text);
+        return read ? std::string() : read.error().message;
+      })
+      ->type_name("TENANT/USER")
+      ->capture_default_str()
+      ->group("Store");
+}
+
+void grammar::json_option(CLI::App& to) {
+  to.add_flag("--json", into_.output.as_json, "Print JSON")->group("Output");
+}
+
+void grammar::event_options(CLI::App& to) {
+  json_option(to);
+  auto* const json = to.get_option("--json");
+  to.add_flag("--events", into_.output.events, "Print each event as a JSON line")->excludes(json)->group("Output");
+  to.add_flag("-v,--verbose", into_.output.verbose, "Tell each event on standard error")->group("Output");
+}
+
+void grammar::session_name(CLI::App& to) {
+  to.add_option("NAME", into_.session, "Name of the session")->required()->type_name("");
+}
+
+void grammar::add_ask() {
+  auto& c = *command(app_, "ask", "Ask once, print the answer", [this] { return ask_command(into_); }, ask_footer);
+  c.add_option("TEXT", into_.text, "The question; \"-\" or none reads standard input, which is else added to it")
+      ->type_name("");
+  c.add_option("--session", into_.session, "Continue this session, and keep the answer in it")
+      ->type_name("NAME")
+      ->group("Store");
+  agent_options(c);
+  model_options(c);
+  store_options_of(c);
+  event_options(c);
+}
+
+void grammar::add_chat() {
+  auto& c = *command(app_, "chat", "Talk; the session is kept", [this] { return chat_command(into_); }, chat_footer);
+  c.add_option("--session", into_.session, "Begin or continue this session; default: a new one")
+      ->type_name("NAME")
+      ->group("Store");
+  agent_options(c);
+  model_options(c);
+  store_options_of(c);
+  event_options(c);
+}
+
+void grammar::add_run() {
+  auto& c = *command(app_, "run", "Run a scenario of one or more agents", [this] { return run_command(into_); }, run_footer);
+  c.add_option("SCENARIO", into_.file, "The scenario, a JSON file")->required()->type_name("");
+  sampling_options_of(c);
+  c.add_flag("--yes", into_.yes, "Allow every call that would ask for approval")->group("Answer");
+  model_options(c);
+  store_options_of(c);
+  event_options(c);
+}
+
+void grammar::add_session() {
+  auto& group = *command(app_, "session", "Look at sessions", nullptr);
+  group.require_subcommand(1);
+  auto& list = *command(group, "list", "List all sessions", [this] { return session_list_command(into_); });
+  auto& show = *command(group, "show", "Print what was said", [this] { return session_show_command(into_); });
+  auto& exported = *command(group, "export", "Print every event as a JSON line",
+                            [this] { return session_export_command(into_); },
+                            "Example:\n  wherry session export trip --output trip.jsonl");
+  session_name(show);
+  session_name(exported);
+  exported.add_option("-o,--output", into_.file, "Write to this file")->type_name("FILE");
+  for (auto* c : {&list, &show, &exported}) {
+    store_options_of(*c);
+    json_option(*c);
+  }
+}
+
+void grammar::add_model() {
+  auto& group = *command(app_, "model", "Look at models", nullptr);
+  group.require_subcommand(1);
+  auto& info = *command(group, "info", "Say what is in a GGUF file and how it would run",
+                        [this] { return model_info_command(into_); },
+                        "Example:\n  wherry model info qwen2.5-0.5b-instruct-q8_0.gguf --verbose");
+  info.add_option("FILE", into_.file, "The GGUF file")->required()->type_name("");
+  model_options(info, false);
+  json_option(info);
+  info.add_flag("-v,--verbose", into_.output.verbose, "All metadata too")->group("Output");
+}
+
+void grammar::add_doctor() {
+  auto& c = *command(app_, "doctor", "Check processor, memory, model and store", [this] { return doctor_command(into_); });
+  model_options(c);
+  store_options_of(c);
+  json_option(c);
+}
+
+void grammar::add_completion() {
+  auto& c = *command(
+      app_, "completion", "Print the completion script of a shell",
+      [this] {
+        put_raw(completion_script(app_, into_.shell));
+        return static_cast<int>(exit_ok);
+      },
+      completion_footer);
+  c.add_option("SHELL", into_.shell, "bash or zsh")->required()->check(CLI::IsMember({"bash", "zsh"}))->type_name("");
+}
+
+// The command that the line got to, as typed: "wherry session list".
+std::string deepest_command(CLI::App const& app) {
+  std::string name = app.get_name();
+  for (auto const* sub : app.get_subcommands()) name += ' ' + deepest_command(*sub);
+  return name;
+}
+
+int tell_usage(CLI::App const& app, CLI::ParseError const& wrong) {
+  auto const where = deepest_command(app);
+  std::string what = wrong.what();
+  if (dynamic_cast<CLI::ExtrasError const*>(&wrong) && app.get_subcommands().empty()) {
+    auto const extra = app.remaining();
+    what = "there is no command \"" + (extra.empty() ? "" : extra.front()) + "\"";
+  }
+  if (!what.empty() && what.back() == '.') what.pop_back();
+  for (auto& c : what)
+    if (c == '\n') c = ' ';
+  say("wherry: " + harmless(what) + "; see " + where + " --help");
+  return exit_usage;
+}
+
+}  // namespace
+
+int run_command_line(int argc, char** argv) {
+  settings given;
+  grammar line(given);
+  try {
+    line.app().parse(argc, argv);
+  } catch (CLI::CallForHelp const&) {
+    CLI::App const* asked = &line.app();
+    while (!asked->get_subcommands().empty()) asked = asked->get_subcommands().front();
+    put_raw(asked->help());
+    return exit_ok;
+  } catch (CLI::CallForVersion const& version) {
+    put_raw(std::string(version.what()) + '\n');
+    return exit_ok;
+  } catch (CLI::ParseError const& wrong) {
+    return tell_usage(line.app(), wrong);
+  }
+  return line.act();
+}
+
+}  // namespace wherry::cli

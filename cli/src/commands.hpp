@@ -1,0 +1,18 @@
+#pragma once
+// The commands. Each does its work, prints, and returns the exit code.
+
+#include "settings.hpp"
+
+namespace wherry::cli {
+
+int about_command(settings const& given);           ///< wherry
+int ask_command(settings const& given);             ///< wherry ask
+int chat_command(settings const& given);            ///< wherry chat
+int run_command(settings const& given);             ///< wherry run
+int session_list_command(settings const& given);    ///< wherry session list
+int session_show_command(settings const& given);    ///< wherry session show
+int session_export_command(settings const& given);  ///< wherry session export
+int model_info_command(settings const& given);      ///< wherry model info
+int doctor_command(settings const& given);          ///< wherry doctor
+
+}  // namespace wherry::cli

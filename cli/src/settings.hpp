@@ -1,0 +1,57 @@
+#pragma once
+// What the command line and the environment say, before anything is done.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace wherry::cli {
+
+/// Which model, and what it may use.
+struct model_settings {
+  std::string model;                ///< Path of a GGUF file; empty: $WHERRY_MODEL, else random weights.
+  std::string kernels = "auto";
+  std::size_t threads = 0;          ///< 0: chosen by the library.
+  std::size_t context = 0;          ///< 0: the smaller of declared and 8,192.
+  bool exceed_context = false;
+  std::size_t kv_bytes = 0;         ///< 0: half of the free memory.
+};
+
+/// How an agent made on the command line answers.
+struct agent_settings {
+  std::string system = "You are a helpful assistant.";
+  std::vector<std::string> tools;   ///< Names of demo tools.
+  std::optional<std::uint64_t> seed;
+  std::optional<double> temperature;
+  std::size_t max_tokens = 512;
+};
+
+/// Which store, and whose part of it.
+struct store_settings {
+  std::string store;                      ///< Empty: $WHERRY_STORE, else the data folder of the user.
+  std::string scope = "local/default";    ///< TENANT/USER.
+};
+
+struct output_settings {
+  bool as_json = false;
+  bool events = false;
+  bool verbose = false;
+};
+
+/// Everything that was given; a command reads the parts it has options for.
+struct settings {
+  model_settings model;
+  agent_settings agent;
+  store_settings store;
+  output_settings output;
+
+  std::optional<std::string> text;  ///< ask: the question.
+  std::string session;              ///< ask, chat, session show|export: its name.
+  std::string file;                 ///< run: the scenario; model info: the GGUF; session export: the output.
+  std::string shell;                ///< completion: bash or zsh.
+  bool yes = false;                 ///< run: calls that would ask are allowed.
+};
+
+}  // namespace wherry::cli
