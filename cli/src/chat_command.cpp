@@ -50,6 +50,7 @@ class conversation {
   local_model llm_;
   agent desk_;
   session session_;
+  std::uint64_t turns_ = 0;
   int last_exit_ = exit_ok;  ///< Of the last message; what the command ends with.
 };
 
@@ -84,7 +85,9 @@ void conversation::answer(std::string const& text) {
   if (!is_valid_utf8(text)) return fail({errc::invalid_argument, "the message is not UTF-8; type it again", "cli.chat"});
   bool const stream = !output.events && !output.as_json;
   event_printer printer({.stream = stream, .events = output.events, .verbose = output.verbose});
-  auto under_way = desk_.start(text, session_);
+  auto const& seed = given_.agent.seed;
+  auto const speaker = seed ? desk_.seed(*seed + turns_++) : desk_;  // a run of its own needs a seed of its own
+  auto under_way = speaker.start(text, session_);
   auto answered = drive(under_way, printer);
   if (printer.line_is_open()) put_raw("\n");
   if (!answered) return fail(answered.error());

@@ -284,6 +284,18 @@ void grammar::add_completion() {
   c.add_option("SHELL", into_.shell, "bash or zsh")->required()->check(CLI::IsMember({"bash", "zsh"}))->type_name("");
 }
 
+std::string child_names(CLI::App const& app) {
+  std::string names;
+  for (auto const* child : app.get_subcommands([](CLI::App const*) { return true; }))
+    names += (names.empty() ? "" : ", ") + child->get_name();
+  return names;
+}
+
+CLI::App const& deepest(CLI::App const& app) {
+  auto const chosen = app.get_subcommands();
+  return chosen.empty() ? app : deepest(*chosen.front());
+}
+
 // The command that the line got to, as typed: "wherry session list".
 std::string deepest_command(CLI::App const& app) {
   std::string name = app.get_name();
@@ -296,8 +308,10 @@ int tell_usage(CLI::App const& app, CLI::ParseError const& wrong) {
   std::string what = wrong.what();
   if (dynamic_cast<CLI::ExtrasError const*>(&wrong) && app.get_subcommands().empty()) {
     auto const extra = app.remaining();
-    what = "there is no command \"" + (extra.empty() ? "" : extra.front()) + "\"";
+    what = "there is no command \"" + (extra.empty() ? "" : extra.front()) + "\"; there are " + child_names(app);
   }
+  if (auto const& group = deepest(app); !child_names(group).empty() && &group != &app)
+    what = group.get_name() + " needs one of " + child_names(group);
   if (!what.empty() && what.back() == '.') what.pop_back();
   for (auto& c : what)
     if (c == '\n') c = ' ';
@@ -313,9 +327,7 @@ int run_command_line(int argc, char** argv) {
   try {
     line.app().parse(argc, argv);
   } catch (CLI::CallForHelp const&) {
-    CLI::App const* asked = &line.app();
-    while (!asked->get_subcommands().empty()) asked = asked->get_subcommands().front();
-    put_raw(asked->help());
+    put_raw(deepest(line.app()).help());
     return exit_ok;
   } catch (CLI::CallForVersion const& version) {
     put_raw(std::string(version.what()) + '\n');

@@ -11,7 +11,7 @@ agent make_desk(local_model const& llm, agent_settings const& given) {
   limits.step_tokens = given.max_tokens;
   sampling_options sampling;
   if (given.temperature) sampling.temperature = *given.temperature;
-  auto desk = agent(llm, given.system).limits(limits).sampling(sampling);
+  auto desk = agent(llm, given.system).named("assistant").limits(limits).sampling(sampling);
   if (given.seed) desk = desk.seed(*given.seed);
   for (auto const& t : demo_tools(given.seed.value_or(0)))
     if (std::find(given.tools.begin(), given.tools.end(), t.name()) != given.tools.end()) desk = desk.with(t);

@@ -59,7 +59,8 @@ result<void> check_is_json(std::string_view text) {
 class performance {
  public:
   performance(settings const& given, scenario const& script, local_model llm, std::optional<session> in)
-      : given_(given), script_(script), llm_(std::move(llm)), session_(std::move(in)) {
+      : given_(given), script_(script), llm_(std::move(llm)), session_(std::move(in)),
+        seed_(given.agent.seed ? given.agent.seed : script.seed) {
     for (auto const& a : script_.agents) agents_.push_back(make_agent(a));
   }
 
@@ -78,12 +79,12 @@ class performance {
   scenario const& script_;
   local_model llm_;
   std::optional<session> session_;
+  std::optional<std::uint64_t> seed_;
   std::vector<agent> agents_;
   json runs_ = json::array();
 };
 
 agent performance::make_agent(scenario_agent const& from) const {
-  std::uint64_t const seed = given_.agent.seed.value_or(script_.seed.value_or(0));
   auto made = agent(llm_, from.instructions.value_or(""))
                   .named(from.name)
                   .limits(limits_of(from))
@@ -91,9 +92,9 @@ agent performance::make_agent(scenario_agent const& from) const {
                   .first_step(from.first_step.value_or(tool_choice::automatic))
                   .approvals(policy_of(from, given_.yes));
   if (from.stop) made = made.stop(*from.stop);
-  if (given_.agent.seed || script_.seed) made = made.seed(seed);
+  if (seed_) made = made.seed(*seed_ + agents_.size());
   auto const offered = from.tools.value_or(std::vector<std::string>{});
-  for (auto const& t : demo_tools(seed))
+  for (auto const& t : demo_tools(seed_.value_or(0)))
     if (std::find(offered.begin(), offered.end(), t.name()) != offered.end()) made = made.with(t);
   if (from.asks)
     for (auto const& ask : *from.asks)
@@ -117,7 +118,9 @@ int performance::play_message(scenario_message const& m) {
   event_printer printer({.stream = false, .events = output.events, .verbose = output.verbose});
   output_contract contract;
   if (auto const& schema = script_.output_schemas[to]) contract = {*schema, check_is_json};
-  auto under_way = agents_[to].start(message::user(m.text), session_, std::move(contract));
+  // Every run has a seed of its own, all of them from the one that was given.
+  auto const speaker = seed_ ? agents_[to].seed(*seed_ + agents_.size() + runs_.size()) : agents_[to];
+  auto under_way = speaker.start(message::user(m.text), session_, std::move(contract));
   auto answered = drive(under_way, printer);
 
   json j;
@@ -131,6 +134,7 @@ int performance::play_message(scenario_message const& m) {
     j["steps"] = answered->steps.size();
     j["usage"] = usage_json(answered->usage);
   }
+  if (!answered) j["error"] = answered.error().message;
   j["calls"] = calls_json(printer.calls());
   runs_.push_back(std::move(j));
   if (!answered) return explain(std::move(answered).error(), to);

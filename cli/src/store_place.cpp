@@ -27,7 +27,7 @@ result<scope_name> parse_scope(std::string const& text) {
                            text.find('/', slash + 1) == std::string::npos;
   if (!well_formed)
     return error{errc::invalid_argument,
-                 "--scope is \"" + text + "\", which is not TENANT/USER; for example --scope acme/ann", "cli.scope"};
+                 "\"" + text + "\" is no scope; it has the form TENANT/USER, for example acme/ann", "cli.scope"};
   return scope_name{.tenant = text.substr(0, slash), .user = text.substr(slash + 1)};
 }
 
