@@ -48,12 +48,15 @@ struct length_out {
   length_unit unit = length_unit::metre;
 };
 
-constexpr double metres_of(length_unit unit) noexcept {
-  constexpr std::array metres{0.001, 0.01, 1.0, 1000.0, 0.0254, 0.3048, 0.9144, 1609.344};
-  return metres[static_cast<std::size_t>(unit)];
+// Whole numbers, so that twelve inches are one foot.
+constexpr double micrometres_of(length_unit unit) noexcept {
+  constexpr std::array micrometres{1e3, 1e4, 1e6, 1e9, 25'400.0, 304'800.0, 914'400.0, 1'609'344'000.0};
+  return micrometres[static_cast<std::size_t>(unit)];
 }
 
-length_out convert_length(length_in const& in) { return {in.value * metres_of(in.from) / metres_of(in.to), in.to}; }
+length_out convert_length(length_in const& in) {
+  return {in.value * micrometres_of(in.from) / micrometres_of(in.to), in.to};
+}
 
 struct dice_out {
   std::vector<int> shown;
