@@ -22,7 +22,8 @@ endfunction()
 function(wherry_warnings target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
     -Wno-missing-field-initializers   # option structs are filled by name; the rest keeps its defaults
-    $<$<CXX_COMPILER_ID:GNU>:-Wno-mismatched-new-delete>)  # a false alarm of gcc 12 about Asio's coroutine frames
+    # False alarms of gcc 12: Asio's coroutine frames; std::string's replace and insert (GCC bug 105651).
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-mismatched-new-delete> $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
   if(WHERRY_WARNINGS_AS_ERRORS)
     target_compile_options(${target} PRIVATE -Werror)
   endif()

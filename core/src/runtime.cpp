@@ -49,6 +49,7 @@ struct compute_pool::impl {
       auto const place = self->running.insert(self->running.end(), next);
       lock.unlock();
       next->work();
+      next->work = nullptr;  // what it holds is let go before the caller goes on: it may be the last handle of a store
       next->finished();
       lock.lock();
       self->running.erase(place);

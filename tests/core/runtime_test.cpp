@@ -153,3 +153,17 @@ TEST_CASE("a stop source ends a wait, also when it was stopped before", "[unit]"
   CHECK(r.error().is(errc::cancelled));
   CHECK(run_blocking(with_deadline(never(), no_deadline, "again", stop), "f", "async_f").error().is(errc::cancelled));
 }
+
+TEST_CASE("what offloaded work holds is let go before its caller goes on", "[unit]") {
+  auto held = std::make_shared<int>(1);
+  std::weak_ptr<int> const watch = held;
+  auto body = [](std::shared_ptr<int> h, std::weak_ptr<int> w) -> task<result<bool>> {
+    auto work = [h = std::move(h)] { return *h; };
+    auto done = co_await offload(compute_pool::shared(), std::move(work));
+    if (!done) co_return done.error();
+    co_return w.expired();
+  };
+  auto const r = run_blocking(body(std::move(held), watch), "f", "async_f");
+  REQUIRE(r);
+  CHECK(*r);
+}
