@@ -155,19 +155,21 @@ void check_model(std::string const& name, std::string const& variant, kernel_set
 void check_all_models(kernel_set set) {
   for (auto const* variant : {"f16", "bf16", "q8_0"}) check_model("llama", variant, set);
   for (auto const* variant : {"f32", "f16", "q8_0"}) check_model("llama3", variant, set);
+  for (auto const* model : {"qwen2", "qwen3"})
+    for (auto const* variant : {"f16", "q8_0"}) check_model(model, variant, set);
 }
 
 }  // namespace
 
-TEST_CASE("scalar kernels compute the golden logits and greedy ids of llama models", "[golden][engine]") {
+TEST_CASE("scalar kernels compute the golden logits and greedy ids of llama and qwen models", "[golden][engine]") {
   check_all_models(kernel_set::scalar);
 }
 
-TEST_CASE("avx2 kernels compute the golden logits and greedy ids of llama models", "[golden][engine]") {
+TEST_CASE("avx2 kernels compute the golden logits and greedy ids of llama and qwen models", "[golden][engine]") {
   check_all_models(kernel_set::avx2);
 }
 
-TEST_CASE("avx512 kernels compute the golden logits and greedy ids of llama models", "[golden][engine]") {
+TEST_CASE("avx512 kernels compute the golden logits and greedy ids of llama and qwen models", "[golden][engine]") {
   check_all_models(kernel_set::avx512);
 }
 

@@ -5,7 +5,8 @@
 namespace wherry::inline v0::engine {
 namespace {
 
-constexpr std::array llama_not_computed{
+// What none of the rows below computes.
+constexpr std::array plain_decoder{
     neutral_key{"expert_count", 0},
     neutral_key{"expert_used_count", 0},
     neutral_key{"attention.scale", 0},
@@ -22,7 +23,9 @@ constexpr std::array llama_not_computed{
 };
 
 constexpr std::array architectures{
-    architecture{"llama", rope_pairing::neighbours, llama_not_computed},
+    architecture{"llama", rope_pairing::neighbours, false, false, plain_decoder},
+    architecture{"qwen2", rope_pairing::halves, true, false, plain_decoder},
+    architecture{"qwen3", rope_pairing::halves, false, true, plain_decoder},
 };
 
 }  // namespace
@@ -33,6 +36,6 @@ architecture const* find_architecture(std::string_view name) noexcept {
   return nullptr;
 }
 
-std::string_view supported_architectures() noexcept { return "llama"; }
+std::string_view supported_architectures() noexcept { return "llama, qwen2, qwen3"; }
 
 }  // namespace wherry::inline v0::engine

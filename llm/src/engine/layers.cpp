@@ -7,6 +7,11 @@ void attention_layer::apply(pass& p) const {
   multiply(p.pool, weights.query, p.normed, p.tokens, p.query);
   multiply(p.pool, weights.key, p.normed, p.tokens, p.key);
   multiply(p.pool, weights.value, p.normed, p.tokens, p.value);
+  add_bias(p, weights.query_bias, p.query);
+  add_bias(p, weights.key_bias, p.key);
+  add_bias(p, weights.value_bias, p.value);
+  normalise_heads(p, weights.query_norm, p.query, p.c.heads);
+  normalise_heads(p, weights.key_norm, p.key, p.c.kv_heads);
   rotate(p, p.query, p.c.heads);
   rotate(p, p.key, p.c.kv_heads);
   remember(p, index);

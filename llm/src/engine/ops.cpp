@@ -58,17 +58,31 @@ void normalise(pass& p, std::span<float const> weight, float const* x, float* ou
   });
 }
 
+void add_bias(pass& p, std::span<float const> bias, float* rows) {
+  for (std::size_t t = 0; t < p.tokens; ++t)
+    for (std::size_t i = 0; i < bias.size(); ++i) rows[t * bias.size() + i] += bias[i];
+}
+
+void normalise_heads(pass& p, std::span<float const> weight, float* rows, std::size_t heads) {
+  if (weight.empty()) return;
+  std::size_t const width = weight.size();
+  for (std::size_t h = 0; h < p.tokens * heads; ++h)
+    p.kernels.rms_norm(rows + h * width, rows + h * width, weight.data(), width, p.c.norm_epsilon);
+}
+
 void rotate(pass& p, float* rows, std::size_t heads) {
   std::size_t const pairs = p.c.rope_width / 2;
+  bool const halves = p.c.architecture->pairing == rope_pairing::halves;
+  std::size_t const step = halves ? 1 : 2, partner = halves ? pairs : 1;
   for (std::size_t t = 0; t < p.tokens; ++t) {
     float const* const cosines = p.cosines + t * pairs;
     float const* const sines = p.sines + t * pairs;
     for (std::size_t h = 0; h < heads; ++h) {
       float* const head = rows + (t * heads + h) * p.c.head_width;
       for (std::size_t i = 0; i < pairs; ++i) {
-        float const a = head[2 * i], b = head[2 * i + 1];
-        head[2 * i] = a * cosines[i] - b * sines[i];
-        head[2 * i + 1] = a * sines[i] + b * cosines[i];
+        float const a = head[step * i], b = head[step * i + partner];
+        head[step * i] = a * cosines[i] - b * sines[i];
+        head[step * i + partner] = a * sines[i] + b * cosines[i];
       }
     }
   }

@@ -12,6 +12,12 @@ void multiply(worker_pool& pool, matrix const& weights, float const* x, std::siz
 /// Source: Zhang, Sennrich, "Root mean square layer normalization", 2019.
 void normalise(pass& p, std::span<float const> weight, float const* x, float* out);
 
+/// Adds a bias to every token's row; an empty bias adds nothing.
+void add_bias(pass& p, std::span<float const> bias, float* rows);
+
+/// Normalises each head of every token's row by itself; an empty weight leaves them as they are.
+void normalise_heads(pass& p, std::span<float const> weight, float* rows, std::size_t heads);
+
 /// Turns the heads of every token's row by its position.
 /// Source: Su et al., "RoFormer: enhanced transformer with rotary position embedding", 2021.
 void rotate(pass& p, float* rows, std::size_t heads);

@@ -78,11 +78,22 @@ class tensor_taker {
 };
 
 attention_weights take_attention(tensor_taker& take, std::string const& block, config const& c) {
-  return {take.take_vector(block + "attn_norm.weight", c.width),
-          take.take_matrix(block + "attn_q.weight", c.query_width(), c.width),
-          take.take_matrix(block + "attn_k.weight", c.kv_width(), c.width),
-          take.take_matrix(block + "attn_v.weight", c.kv_width(), c.width),
-          take.take_matrix(block + "attn_output.weight", c.width, c.query_width())};
+  attention_weights w;
+  w.norm = take.take_vector(block + "attn_norm.weight", c.width);
+  w.query = take.take_matrix(block + "attn_q.weight", c.query_width(), c.width);
+  w.key = take.take_matrix(block + "attn_k.weight", c.kv_width(), c.width);
+  w.value = take.take_matrix(block + "attn_v.weight", c.kv_width(), c.width);
+  w.output = take.take_matrix(block + "attn_output.weight", c.width, c.query_width());
+  if (c.architecture->projection_bias) {
+    w.query_bias = take.take_vector(block + "attn_q.bias", c.query_width());
+    w.key_bias = take.take_vector(block + "attn_k.bias", c.kv_width());
+    w.value_bias = take.take_vector(block + "attn_v.bias", c.kv_width());
+  }
+  if (c.architecture->head_norm) {
+    w.query_norm = take.take_vector(block + "attn_q_norm.weight", c.head_width);
+    w.key_norm = take.take_vector(block + "attn_k_norm.weight", c.head_width);
+  }
+  return w;
 }
 
 feed_forward_weights take_feed_forward(tensor_taker& take, std::string const& block, config const& c) {

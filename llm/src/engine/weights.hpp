@@ -22,6 +22,8 @@ struct matrix {
 struct attention_weights {
   std::span<float const> norm;
   matrix query, key, value, output;
+  std::span<float const> query_bias, key_bias, value_bias;  ///< Empty where the architecture has none.
+  std::span<float const> query_norm, key_norm;              ///< One head wide; empty where there is none.
 };
 
 struct feed_forward_weights {
