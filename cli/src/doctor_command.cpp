@@ -64,8 +64,7 @@ std::vector<finding> look_at_model(model_settings const& given) {
   found.push_back({"loading", verdict::fine,
                    d.architecture + ", " + d.quantisation + ", " + context_text(d) + "; " + d.kernels + ", " +
                        std::to_string(d.threads) + (d.threads == 1 ? " thread" : " threads")});
-  for (auto const& n : d.notices)
-    if (!random || n.feature != "weights") found.push_back({"model", verdict::note, n.feature + ": " + n.effect});
+  for (auto const& n : d.notices) found.push_back({"model", verdict::note, n.feature + ": " + n.effect});
   return found;
 }
 

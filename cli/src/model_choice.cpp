@@ -52,8 +52,7 @@ result<local_model> load_model(model_settings const& given, bool quiet) {
   }();
   if (!loaded || quiet) return loaded;
   if (random) say_notice(describe_choice(choice));
-  for (auto const& n : loaded->description().notices)
-    if (!random || n.feature != "weights") say_notice(n.feature + ": " + n.effect);
+  for (auto const& n : loaded->description().notices) say_notice(n.feature + ": " + n.effect);
   return loaded;
 }
 
