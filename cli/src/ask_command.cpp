@@ -21,7 +21,7 @@ constexpr std::size_t question_bytes_max = std::size_t{16} << 20;
 
 // A pipe or a file was put there on purpose; a terminal, /dev/null or nothing was not.
 bool input_was_redirected() {
-  struct stat what {};
+  struct stat what{};
   return fstat(STDIN_FILENO, &what) == 0 && (S_ISFIFO(what.st_mode) || S_ISREG(what.st_mode));
 }
 
@@ -34,7 +34,8 @@ result<std::string> read_standard_input() {
     if (got == 0) break;
     if (got < 0 && errno == EINTR) continue;
     if (got < 0)
-      return error{errc::io_failed, std::string("standard input could not be read: ") + std::strerror(errno), "cli.ask"};
+      return error{errc::io_failed, std::string("standard input could not be read: ") + std::strerror(errno),
+                   "cli.ask"};
     text.append(buffer, static_cast<std::size_t>(got));
     if (text.size() > question_bytes_max)
       return error{errc::limit_reached,

@@ -82,7 +82,8 @@ int conversation::hold() {
 
 void conversation::answer(std::string const& text) {
   auto const& output = given_.output;
-  if (!is_valid_utf8(text)) return fail({errc::invalid_argument, "the message is not UTF-8; type it again", "cli.chat"});
+  if (!is_valid_utf8(text))
+    return fail({errc::invalid_argument, "the message is not UTF-8; type it again", "cli.chat"});
   bool const stream = !output.events && !output.as_json;
   event_printer printer({.stream = stream, .events = output.events, .verbose = output.verbose});
   auto const& seed = given_.agent.seed;

@@ -42,7 +42,8 @@ Examples:
   wherry ask "And in feet?" --session heights --tools convert_length
   wherry ask "Roll two dice" --tools dice --json)";
 
-constexpr char const* chat_footer = R"(What is said is on disk before the next prompt: after a crash the same command goes on.
+constexpr char const* chat_footer =
+    R"(What is said is on disk before the next prompt: after a crash the same command goes on.
 Ctrl-C ends the answer under way, not the program. Lines that begin with / are commands; /help lists them.
 
 Examples:
@@ -50,7 +51,8 @@ Examples:
   wherry chat --session trip --tools weather
   printf 'Hello\n/quit\n' | wherry chat --session test)";
 
-constexpr char const* run_footer = R"(A scenario is a JSON file with agents and what they are told; docs/scenarios.md describes it. A session it
+constexpr char const* run_footer =
+    R"(A scenario is a JSON file with agents and what they are told; docs/scenarios.md describes it. A session it
 names is written to a temporary store, or to the one that --store names.
 
 Examples:
@@ -94,7 +96,8 @@ class grammar {
   std::function<int()> chosen_;
 };
 
-grammar::grammar(settings& into) : into_(into), app_("Agents around a language model that runs in this process.", "wherry") {
+grammar::grammar(settings& into)
+    : into_(into), app_("Agents around a language model that runs in this process.", "wherry") {
   app_.set_version_flag("--version", "wherry " + std::string(version_text));
   app_.set_help_flag("-h,--help", "Print this help");
   app_.footer(top_footer);
@@ -188,9 +191,7 @@ void grammar::store_options_of(CLI::App& to) {
       ->group("Store");
 }
 
-void grammar::json_option(CLI::App& to) {
-  to.add_flag("--json", into_.output.as_json, "Print JSON")->group("Output");
-}
+void grammar::json_option(CLI::App& to) { to.add_flag("--json", into_.output.as_json, "Print JSON")->group("Output"); }
 
 void grammar::event_options(CLI::App& to) {
   json_option(to);
@@ -228,7 +229,8 @@ void grammar::add_chat() {
 }
 
 void grammar::add_run() {
-  auto& c = *command(app_, "run", "Run a scenario of one or more agents", [this] { return run_command(into_); }, run_footer);
+  auto& c =
+      *command(app_, "run", "Run a scenario of one or more agents", [this] { return run_command(into_); }, run_footer);
   c.add_option("SCENARIO", into_.file, "The scenario, a JSON file")->required()->type_name("");
   sampling_options_of(c);
   c.add_flag("--yes", into_.yes, "Allow every call that would ask for approval")->group("Answer");
@@ -242,9 +244,9 @@ void grammar::add_session() {
   group.require_subcommand(1);
   auto& list = *command(group, "list", "List all sessions", [this] { return session_list_command(into_); });
   auto& show = *command(group, "show", "Print what was said", [this] { return session_show_command(into_); });
-  auto& exported = *command(group, "export", "Print every event as a JSON line",
-                            [this] { return session_export_command(into_); },
-                            "Example:\n  wherry session export trip --output trip.jsonl");
+  auto& exported = *command(
+      group, "export", "Print every event as a JSON line", [this] { return session_export_command(into_); },
+      "Example:\n  wherry session export trip --output trip.jsonl");
   session_name(show);
   session_name(exported);
   exported.add_option("-o,--output", into_.file, "Write to this file")->type_name("FILE");
@@ -257,9 +259,9 @@ void grammar::add_session() {
 void grammar::add_model() {
   auto& group = *command(app_, "model", "Look at models", nullptr);
   group.require_subcommand(1);
-  auto& info = *command(group, "info", "Say what is in a GGUF file and how it would run",
-                        [this] { return model_info_command(into_); },
-                        "Example:\n  wherry model info qwen2.5-0.5b-instruct-q8_0.gguf --verbose");
+  auto& info = *command(
+      group, "info", "Say what is in a GGUF file and how it would run", [this] { return model_info_command(into_); },
+      "Example:\n  wherry model info qwen2.5-0.5b-instruct-q8_0.gguf --verbose");
   info.add_option("FILE", into_.file, "The GGUF file")->required()->type_name("");
   model_options(info, false);
   json_option(info);
@@ -267,7 +269,8 @@ void grammar::add_model() {
 }
 
 void grammar::add_doctor() {
-  auto& c = *command(app_, "doctor", "Check processor, memory, model and store", [this] { return doctor_command(into_); });
+  auto& c =
+      *command(app_, "doctor", "Check processor, memory, model and store", [this] { return doctor_command(into_); });
   model_options(c);
   store_options_of(c);
   json_option(c);

@@ -40,20 +40,22 @@ std::string find_place(std::vector<place> const& places, std::string const& word
 std::string bash_script(std::vector<place> const& places) {
   std::string out = "# Completion of wherry for bash: source <(wherry completion bash)\n_wherry() {\n";
   out += find_place(places, "\"${COMP_WORDS[@]:1:COMP_CWORD-1}\"");
-  out += "  local choices=''\n  case \"${COMP_WORDS[COMP_CWORD-1]}\" in\n"
-         "    --kernels) choices='auto scalar avx2 avx512' ;;\n"
-         "    completion) choices='bash zsh' ;;\n"
-         "    --model|--store|--output) return ;;\n"
-         "    *) case \"$place\" in\n";
+  out +=
+      "  local choices=''\n  case \"${COMP_WORDS[COMP_CWORD-1]}\" in\n"
+      "    --kernels) choices='auto scalar avx2 avx512' ;;\n"
+      "    completion) choices='bash zsh' ;;\n"
+      "    --model|--store|--output) return ;;\n"
+      "    *) case \"$place\" in\n";
   for (auto const& p : places) {
     out += "      '" + p.path + "') choices='";
     for (auto const& w : p.words) out += w.text + ' ';
     out.back() = '\'';
     out += " ;;\n";
   }
-  out += "    esac ;;\n  esac\n"
-         "  mapfile -t COMPREPLY < <(compgen -W \"$choices\" -- \"${COMP_WORDS[COMP_CWORD]}\")\n"
-         "}\ncomplete -o default -F _wherry wherry\n";
+  out +=
+      "    esac ;;\n  esac\n"
+      "  mapfile -t COMPREPLY < <(compgen -W \"$choices\" -- \"${COMP_WORDS[COMP_CWORD]}\")\n"
+      "}\ncomplete -o default -F _wherry wherry\n";
   return out;
 }
 
@@ -80,12 +82,13 @@ std::string zsh_script(std::vector<place> const& places) {
     for (auto const& w : p.words) out += "      '" + zsh_text(w.text) + ':' + zsh_text(w.description) + "'\n";
     out += "    ) ;;\n";
   }
-  out += "  esac\n  case \"${words[CURRENT-1]}\" in\n"
-         "    --kernels) compadd auto scalar avx2 avx512; return ;;\n"
-         "    completion) compadd bash zsh; return ;;\n"
-         "    --model|--store|--output) _files; return ;;\n"
-         "  esac\n  _describe -o wherry choices\n  _files\n}\n"
-         "if [ \"$funcstack[1]\" = _wherry ]; then _wherry \"$@\"; else compdef _wherry wherry; fi\n";
+  out +=
+      "  esac\n  case \"${words[CURRENT-1]}\" in\n"
+      "    --kernels) compadd auto scalar avx2 avx512; return ;;\n"
+      "    completion) compadd bash zsh; return ;;\n"
+      "    --model|--store|--output) _files; return ;;\n"
+      "  esac\n  _describe -o wherry choices\n  _files\n}\n"
+      "if [ \"$funcstack[1]\" = _wherry ]; then _wherry \"$@\"; else compdef _wherry wherry; fi\n";
   return out;
 }
 

@@ -75,8 +75,7 @@ finding look_at_store(store_settings const& given) {
   if (scope) {
     auto const all = scope->sessions();
     if (!all) return {"store", verdict::broken, path.string() + ": " + all.error().message};
-    return {"store", verdict::fine,
-            path.string() + "; " + std::to_string(all->size()) + " sessions of " + given.scope};
+    return {"store", verdict::fine, path.string() + "; " + std::to_string(all->size()) + " sessions of " + given.scope};
   }
   if (!scope.error().is(errc::not_found)) return {"store", verdict::broken, scope.error().message};
   auto existing = path;
@@ -98,8 +97,8 @@ finding look_at_terminal() {
 }  // namespace
 
 int doctor_command(settings const& given) {
-  std::vector<finding> findings{{"version", verdict::fine, "wherry " + std::string(version_text)},
-                                look_at_processor(), look_at_memory()};
+  std::vector<finding> findings{
+      {"version", verdict::fine, "wherry " + std::string(version_text)}, look_at_processor(), look_at_memory()};
   for (auto& f : look_at_model(given.model)) findings.push_back(std::move(f));
   findings.push_back(look_at_store(given.store));
   findings.push_back(look_at_terminal());
@@ -115,8 +114,8 @@ int doctor_command(settings const& given) {
       left.resize(8);
       std::string subject = f.subject;
       subject.resize(11, ' ');
-      put_raw(styled_output(f.how == verdict::fine ? style::plain : style::warning, left) + subject +
-              harmless(f.text) + '\n');
+      put_raw(styled_output(f.how == verdict::fine ? style::plain : style::warning, left) + subject + harmless(f.text) +
+              '\n');
     }
   }
   if (given.output.as_json) {

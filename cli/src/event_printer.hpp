@@ -62,12 +62,12 @@ class event_printer {
 
   event_printer_options options_;
   std::vector<seen_call> calls_;
-  std::string text_;                    ///< Of the step under way.
+  std::string text_;  ///< Of the step under way.
   bool line_is_open_ = false;
-  std::optional<slow_work> waiting_;    ///< For the first sign of a step.
+  std::optional<slow_work> waiting_;  ///< For the first sign of a step.
   time_point step_began_, first_text_;
   std::chrono::nanoseconds decoding_{};
-  std::size_t decoded_tokens_ = 0;      ///< Those that `decoding_` counts.
+  std::size_t decoded_tokens_ = 0;  ///< Those that `decoding_` counts.
   std::size_t answer_tokens_ = 0;
 };
 

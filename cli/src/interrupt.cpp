@@ -39,7 +39,7 @@ interrupt_guard::interrupt_guard(std::function<void()> cancel) {
     char what = 0;
     while (read(from, &what, 1) == 1 && what == interrupted) act();
   });
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = on_interrupt;
   action.sa_flags = SA_RESTART;
   sigaction(SIGINT, &action, &previous_action);

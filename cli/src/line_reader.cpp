@@ -15,7 +15,7 @@ namespace {
 
 constexpr int history_lines_max = 500;
 
-volatile sig_atomic_t line_dropped = 0;
+sig_atomic_t volatile line_dropped = 0;
 void on_interrupt(int) { line_dropped = 1; }
 
 }  // namespace
@@ -65,7 +65,7 @@ class line_reader::editor {
  private:
   // Without SA_RESTART, so that the read under way ends.
   char const* read_line(int& length) {
-    struct sigaction drop {}, before {};
+    struct sigaction drop{}, before{};
     drop.sa_handler = on_interrupt;
     sigaction(SIGINT, &drop, &before);
     char const* const text = el_gets(line_, &length);

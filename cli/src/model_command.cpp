@@ -43,8 +43,8 @@ void line(std::string name, std::string const& value) {
 
 void show_description(local_model_description const& d) {
   line("file", d.file + ", " + bytes_text(d.file_bytes));
-  line("architecture", d.architecture + ", " + tenths(static_cast<double>(d.parameters) / 1e6) + " M parameters, " +
-                           d.quantisation);
+  line("architecture",
+       d.architecture + ", " + tenths(static_cast<double>(d.parameters) / 1e6) + " M parameters, " + d.quantisation);
   line("layers", std::to_string(d.layers) + ", width " + std::to_string(d.width) + ", " + std::to_string(d.heads) +
                      " heads, " + std::to_string(d.kv_heads) + " for keys and values");
   line("tokenizer", d.tokenizer + ", " + std::to_string(d.vocabulary) + " tokens");

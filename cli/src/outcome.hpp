@@ -18,8 +18,8 @@ enum exit_code : int {
 /// Limits of any kind (steps, tokens, time, context, memory) are 4, waiting for approval is 3, the rest is 1.
 exit_code exit_code_of(error const& e) noexcept;
 
-/// Tells an error: one line "wherry: …" on standard error; with `as_json` also {"error":{…}} on standard output, so that
-/// a reader of JSON gets JSON in any case. Returns: its exit code.
+/// Tells an error: one line "wherry: …" on standard error; with `as_json` also {"error":{…}} on standard output, so
+/// that a reader of JSON gets JSON in any case. Returns: its exit code.
 exit_code report(error const& e, bool as_json);
 
 }  // namespace wherry::cli

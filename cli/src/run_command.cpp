@@ -59,7 +59,10 @@ result<void> check_is_json(std::string_view text) {
 class performance {
  public:
   performance(settings const& given, scenario const& script, local_model llm, std::optional<session> in)
-      : given_(given), script_(script), llm_(std::move(llm)), session_(std::move(in)),
+      : given_(given),
+        script_(script),
+        llm_(std::move(llm)),
+        session_(std::move(in)),
         seed_(given.agent.seed ? given.agent.seed : script.seed) {
     for (auto const& a : script_.agents) agents_.push_back(make_agent(a));
   }

@@ -67,7 +67,8 @@ result<void> check_agent(scenario const& s, std::size_t index) {
     }
   }
   if (agent.first_step == tool_choice::required && offered.empty())
-    return wrong(place + "/first_step", "a call is required, but the agent has no tools; give it \"tools\" or \"asks\"");
+    return wrong(place + "/first_step",
+                 "a call is required, but the agent has no tools; give it \"tools\" or \"asks\"");
   if (agent.approvals && agent.approvals->tools)
     for (auto const& [name, policy] : *agent.approvals->tools)
       if (std::find(offered.begin(), offered.end(), name) == offered.end())

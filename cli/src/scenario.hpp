@@ -36,8 +36,8 @@ struct scenario_sampling {
 
 /// Another agent as a tool of this one.
 struct scenario_ask {
-  std::string agent;        ///< Must stand earlier in the file.
-  std::string tool;         ///< The tool's name.
+  std::string agent;  ///< Must stand earlier in the file.
+  std::string tool;   ///< The tool's name.
   std::string description;
 };
 
@@ -77,11 +77,11 @@ struct scenario_file {
 struct scenario : scenario_file {
   std::vector<std::optional<raw_json>> output_schemas;  ///< One for each agent.
 
-  std::size_t index_of(std::string_view agent) const;   ///< agents.size() when there is none of that name.
+  std::size_t index_of(std::string_view agent) const;  ///< agents.size() when there is none of that name.
 };
 
-/// Fails with: errc::parse_error (no JSON); errc::output_invalid or errc::invalid_argument (no scenario): error::path is
-/// the JSON pointer of the offending place, and the message begins with it.
+/// Fails with: errc::parse_error (no JSON); errc::output_invalid or errc::invalid_argument (no scenario): error::path
+/// is the JSON pointer of the offending place, and the message begins with it.
 result<scenario> parse_scenario(std::string_view text);
 
 /// Reads a file. Fails with: errc::not_found, errc::io_failed, errc::limit_reached; parse_scenario.

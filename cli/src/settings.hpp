@@ -11,18 +11,18 @@ namespace wherry::cli {
 
 /// Which model, and what it may use.
 struct model_settings {
-  std::string model;                ///< Path of a GGUF file; empty: $WHERRY_MODEL, else random weights.
+  std::string model;  ///< Path of a GGUF file; empty: $WHERRY_MODEL, else random weights.
   std::string kernels = "auto";
-  std::size_t threads = 0;          ///< 0: chosen by the library.
-  std::size_t context = 0;          ///< 0: the smaller of declared and 8,192.
+  std::size_t threads = 0;  ///< 0: chosen by the library.
+  std::size_t context = 0;  ///< 0: the smaller of declared and 8,192.
   bool exceed_context = false;
-  std::size_t kv_bytes = 0;         ///< 0: half of the free memory.
+  std::size_t kv_bytes = 0;  ///< 0: half of the free memory.
 };
 
 /// How an agent made on the command line answers.
 struct agent_settings {
   std::string system = "You are a helpful assistant.";
-  std::vector<std::string> tools;   ///< Names of demo tools.
+  std::vector<std::string> tools;  ///< Names of demo tools.
   std::optional<std::uint64_t> seed;
   std::optional<double> temperature;
   std::size_t max_tokens = 512;
@@ -30,8 +30,8 @@ struct agent_settings {
 
 /// Which store, and whose part of it.
 struct store_settings {
-  std::string store;                      ///< Empty: $WHERRY_STORE, else the data folder of the user.
-  std::string scope = "local/default";    ///< TENANT/USER.
+  std::string store;                    ///< Empty: $WHERRY_STORE, else the data folder of the user.
+  std::string scope = "local/default";  ///< TENANT/USER.
 };
 
 struct output_settings {

@@ -10,8 +10,8 @@
 #include "shared_data.hpp"
 #include "temp_folder.hpp"
 
-#include <algorithm>
 #include <signal.h>
+#include <algorithm>
 #include <sstream>
 
 using namespace wherry_test;
@@ -103,12 +103,10 @@ TEST_CASE("a wrong command line is one sentence, what to look at, and exit code 
 TEST_CASE("what the world refuses is exit code 1, also as JSON", "[unit]") {
   temp_folder const folder;
   auto const store = (folder.path() / "none").string();
-  auto const refused = std::vector<std::vector<std::string>>{{"ask", "x", "--model", "no-such-file.gguf"},
-                                                             {"run", "no-such-file.json"},
-                                                             {"model", "info", "no-such-file.gguf"},
-                                                             {"session", "show", "x", "--store", store},
-                                                             {"session", "export", "x", "--store", store},
-                                                             {"doctor", "--model", "no-such-file.gguf"}};
+  auto const refused = std::vector<std::vector<std::string>>{
+      {"ask", "x", "--model", "no-such-file.gguf"}, {"run", "no-such-file.json"},
+      {"model", "info", "no-such-file.gguf"},       {"session", "show", "x", "--store", store},
+      {"session", "export", "x", "--store", store}, {"doctor", "--model", "no-such-file.gguf"}};
   for (auto line : refused) {
     CAPTURE(line);
     CHECK(wherry_test::wherry(line).code == 1);
@@ -158,8 +156,8 @@ TEST_CASE("ask --events prints one JSON object a line, from the start of the run
 }
 
 TEST_CASE("a question that does not fit the context is exit code 4", "[unit]") {
-  auto const r = wherry_test::wherry(ask("a question that is longer than sixteen tokens of context can hold",
-                                         {"--context", "16"}));
+  auto const r = wherry_test::wherry(
+      ask("a question that is longer than sixteen tokens of context can hold", {"--context", "16"}));
   CAPTURE(r.err);
   CHECK(r.code == 4);
   CHECK(r.out.empty());
@@ -295,7 +293,7 @@ TEST_CASE("a second chat on the same store is told who has it", "[unit]") {
 
 TEST_CASE("a chat that was killed goes on where it was", "[unit]") {
   temp_folder const folder;
-  std::vector<std::string> const line{"chat",         "--session", "s", "--store", folder.path().string(),
+  std::vector<std::string> const line{"chat",         "--session", "s",      "--store", folder.path().string(),
                                       "--max-tokens", "8",         "--seed", "5"};
   {
     process killed(line, process::on::pipe);
@@ -313,9 +311,10 @@ TEST_CASE("a chat that was killed goes on where it was", "[unit]") {
 TEST_CASE("chat commands list tools, take back, fork and save", "[unit]") {
   temp_folder const folder;
   auto const saved = (folder.path() / "out file.jsonl").string();
-  auto const r = wherry_test::wherry({"chat", "--session", "a", "--store", (folder.path() / "store").string(), "--tools",
-                                      "dice", "--max-tokens", "8", "--seed", "5"},
-                                     "/help\n/tools\n/undo\nHello\n/fork b\n/undo\n/save " + saved + "\n/nonsense\n/fork\n/quit\n");
+  auto const r = wherry_test::wherry(
+      {"chat", "--session", "a", "--store", (folder.path() / "store").string(), "--tools", "dice", "--max-tokens", "8",
+       "--seed", "5"},
+      "/help\n/tools\n/undo\nHello\n/fork b\n/undo\n/save " + saved + "\n/nonsense\n/fork\n/quit\n");
   CAPTURE(r.err);
   CHECK(r.code == 0);
   for (auto const* text : {"/undo", "dice: Rolls dice", "no turn to take back", "now in session b",
@@ -344,9 +343,9 @@ TEST_CASE("on a terminal lines are edited, and NO_COLOR leaves no colour", "[uni
 TEST_CASE("Ctrl-C ends the answer, not the chat", "[unit]") {
   temp_folder const folder;
   // With this seed the answer has some 3,000 tokens: more events than a pipe holds, so that it cannot end unread.
-  process chat({"chat", "--session", "s", "--store", folder.path().string(), "--max-tokens", "3500", "--seed", "9",
-                "--events"},
-               process::on::pipe);
+  process chat(
+      {"chat", "--session", "s", "--store", folder.path().string(), "--max-tokens", "3500", "--seed", "9", "--events"},
+      process::on::pipe);
   chat.write("Hello\n");
   REQUIRE(chat.wait_for("answer_text"));
   chat.signal(SIGINT);

@@ -8,7 +8,8 @@ using namespace wherry;
 
 namespace {
 
-result<std::string> call(std::size_t index, std::string const& arguments, std::string const& id = "c1", std::uint64_t seed = 7) {
+result<std::string> call(std::size_t index, std::string const& arguments, std::string const& id = "c1",
+                         std::uint64_t seed = 7) {
   auto bound = cli::demo_tools(seed)[index].bind(arguments);
   if (!bound) return bound.error();
   tool_context context;

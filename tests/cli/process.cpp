@@ -63,7 +63,8 @@ outcome run_program(std::vector<std::string> arguments, std::string const& input
   close(out.write_end);
   close(err.write_end);
   ::signal(SIGPIPE, SIG_IGN);  // a command that does not read its input is fine
-  [[maybe_unused]] auto const written = ::write(in.write_end, input.data(), input.size());  // tests fit the pipe's buffer
+  [[maybe_unused]] auto const written =
+      ::write(in.write_end, input.data(), input.size());  // tests fit the pipe's buffer
   close(in.write_end);
 
   outcome result;

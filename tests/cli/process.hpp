@@ -1,10 +1,10 @@
 #pragma once
 // Runs the built command as a person or a script would.
 
+#include <sys/types.h>
 #include <chrono>
 #include <string>
 #include <string_view>
-#include <sys/types.h>
 #include <utility>
 #include <vector>
 

@@ -54,10 +54,13 @@ TEST_CASE("what is wrong in a scenario is named by its JSON pointer", "[unit]") 
            {with(R"({"name": "b", "first_step": "maybe"})"), "/agents/1/first_step"},
            {with(R"({"name": "b", "first_step": "required"})"), "/agents/1/first_step"},
            {with(R"({"name": "b", "output_schema": "text"})"), "/agents/1/output_schema"},
-           {with(R"({"name": "b", "asks": [{"agent": "b", "tool": "t", "description": ""}]})"), "/agents/1/asks/0/agent"},
-           {with(R"({"name": "b", "asks": [{"agent": "z", "tool": "t", "description": ""}]})"), "/agents/1/asks/0/agent"},
+           {with(R"({"name": "b", "asks": [{"agent": "b", "tool": "t", "description": ""}]})"),
+            "/agents/1/asks/0/agent"},
+           {with(R"({"name": "b", "asks": [{"agent": "z", "tool": "t", "description": ""}]})"),
+            "/agents/1/asks/0/agent"},
            {with(R"({"name": "b", "approvals": {"tools": {"dice": "ask"}}})"), "/agents/1/approvals/tools/dice"},
-           {R"({"wherry_scenario": 1, "agents": [{"name": "a"}], "messages": [{"to": "z", "text": ""}]})", "/messages/0/to"}}) {
+           {R"({"wherry_scenario": 1, "agents": [{"name": "a"}], "messages": [{"to": "z", "text": ""}]})",
+            "/messages/0/to"}}) {
     CAPTURE(text);
     auto const s = parse_scenario(text);
     REQUIRE_FALSE(s);

@@ -7,8 +7,13 @@ using namespace wherry::cli;
 TEST_CASE("text of a model cannot steer a terminal", "[unit]") {
   CHECK(harmless("plain \xC3\xA9 \xED\x95\x9C\n\ttext") == "plain \xC3\xA9 \xED\x95\x9C\n\ttext");
   CHECK(harmless("\x1b[31mred") == "\xEF\xBF\xBD[31mred");
-  CHECK(harmless("a\rb\x7f") == "a\xEF\xBF\xBD" "b\xEF\xBF\xBD");
-  CHECK(harmless("\xC2\x9B" "31m") == "\xEF\xBF\xBD" "31m");  // the one-byte form of ESC [
+  CHECK(harmless("a\rb\x7f") ==
+        "a\xEF\xBF\xBD"
+        "b\xEF\xBF\xBD");
+  CHECK(harmless("\xC2\x9B"
+                 "31m") ==
+        "\xEF\xBF\xBD"
+        "31m");  // the one-byte form of ESC [
   CHECK(harmless("\xC2\xA0") == "\xC2\xA0");
   CHECK(harmless("\xff") == "\xEF\xBF\xBD");
 }
