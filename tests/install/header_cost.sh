@@ -4,7 +4,7 @@
 #
 #   header_cost.sh INCLUDE_FOLDER COMPILER     prints both and the ratio; exit 1 when it is above the bound
 set -euo pipefail
-include=$1 compiler=$2
+include=$(realpath "$1") compiler=$2
 ratio_max=1.6
 rounds=5
 

@@ -3,7 +3,7 @@
 #
 #   headers_compile_alone.sh INCLUDE_FOLDER COMPILER     exit 1 and the compiler's words for each header that does not
 set -euo pipefail
-include=$1 compiler=$2
+include=$(realpath "$1") compiler=$2
 cd "$include"
 
 # Internals (detail/) are reached through the headers that users name.

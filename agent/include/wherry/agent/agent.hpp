@@ -12,8 +12,8 @@
 #include <wherry/core/result.hpp>
 #include <wherry/core/task.hpp>
 #include <wherry/llm/model.hpp>
+#include <wherry/memory/durability.hpp>
 #include <wherry/memory/session.hpp>
-#include <wherry/memory/store.hpp>
 #include <wherry/tools/approval_policy.hpp>
 #include <wherry/tools/tool.hpp>
 

@@ -2,6 +2,7 @@
 // store: one directory that holds everything a program knows about its users. What a commit acknowledged is there
 // after a crash, whole; what it did not acknowledge is there whole or not at all.
 
+#include <wherry/memory/durability.hpp>
 #include <wherry/memory/scope.hpp>
 
 #include <cstddef>
@@ -13,12 +14,6 @@ namespace wherry::inline v0 {
 namespace memory_detail {
 struct store_state;
 }
-
-/// What "committed" means when commit returns.
-enum class durability {
-  synced,  ///< On the disk: survives the machine losing power, on a disk that honours fsync.
-  os,      ///< With the operating system: survives the process dying, not the machine.
-};
 
 /// Defaults keep a process with a store small; a server raises the three byte sizes.
 struct store_options {
