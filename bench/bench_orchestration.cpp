@@ -1,5 +1,5 @@
-// What the orchestration costs beside the model: one agent step (model call -> tool -> model call) with a scripted model,
-// bare and with a durable session; the start of the command; idle agents. User and system CPU, medians.
+// What the orchestration costs beside the model: one agent step (model call -> tool -> model call) with a scripted
+// model, bare and with a durable session; the start of the command; idle agents. User and system CPU, medians.
 //
 //   bench_orchestration [--json FILE] [--main-job RUNS]
 
@@ -70,8 +70,7 @@ double session_step(bool effectful) {
     w::store db{where};
     auto const scope = db.scope({.tenant = "bench", .user = "u"});
     auto t = w::tool("add", "Adds two numbers.", add).inline_run();
-    auto const desk =
-        w::agent{script(), "Add numbers."}.with(effectful ? t : t.reads()).durability(w::durability::os);
+    auto const desk = w::agent{script(), "Add numbers."}.with(effectful ? t : t.reads()).durability(w::durability::os);
     std::size_t n = 0;
     // A new session every 16 runs, so that history stays as short as the bare step's.
     us = per_run(15, 400, [&] {
@@ -102,7 +101,9 @@ std::pair<double, double> start_of(std::string program) {
     posix_spawn_file_actions_destroy(&quiet);
     must(WIFEXITED(status) && WEXITSTATUS(status) == 0, "wherry --version");
     getrusage(RUSAGE_CHILDREN, &after);
-    auto const s = [](timeval const& t) { return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_usec) * 1e-3; };
+    auto const s = [](timeval const& t) {
+      return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_usec) * 1e-3;
+    };
     cpu.push_back(s(after.ru_utime) + s(after.ru_stime) - s(before.ru_utime) - s(before.ru_stime));
     wall.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - t0).count());
   }
@@ -137,11 +138,12 @@ int main(int argc, char** argv) {
   report out("orchestration", argc, argv);
   {
     auto const desk = make_agent(script(), true);
-    out.at_most("bare step, tool on the run's thread", per_run(15, 4000, [&] { must(desk.run("1 + 2").has_value(), "a bare run"); }),
-                "us", 6);
+    out.at_most("bare step, tool on the run's thread",
+                per_run(15, 4000, [&] { must(desk.run("1 + 2").has_value(), "a bare run"); }), "us", 6);
     auto const pooled = make_agent(script(), false);
-    out.inform("bare step, tool on the compute pool", per_run(9, 1000, [&] { must(pooled.run("1 + 2").has_value(), "a pooled run"); }),
-               "us", "a thread's wake-up and return");
+    out.inform("bare step, tool on the compute pool",
+               per_run(9, 1000, [&] { must(pooled.run("1 + 2").has_value(), "a pooled run"); }), "us",
+               "a thread's wake-up and return");
   }
   out.at_most("step with a session, written, not fsynced", session_step(false), "us", 40);
   out.inform("the same with an effectful tool (intent journalled)", session_step(true), "us");
@@ -166,9 +168,11 @@ int main(int argc, char** argv) {
   if (runs > 0) {
     main_job(out, w::local_model::from(w::make_random_model().value()).value(), "the random model", runs);
     char const* shared = std::getenv("WHERRY_SHARED");
-    auto const stories = std::filesystem::path(shared ? shared : "../shared") / "models/stories260K/stories260Ktok512.gguf";
+    auto const stories =
+        std::filesystem::path(shared ? shared : "../shared") / "models/stories260K/stories260Ktok512.gguf";
     if (std::filesystem::exists(stories))
-      main_job(out, w::local_model{stories, {.context_tokens = 2'048, .exceed_declared_context = true}}, "stories260K", runs);
+      main_job(out, w::local_model{stories, {.context_tokens = 2'048, .exceed_declared_context = true}}, "stories260K",
+               runs);
     else
       std::cerr << "SKIP: main job on stories260K needs " << stories << " (set WHERRY_SHARED)\n";
   }

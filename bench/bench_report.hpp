@@ -62,16 +62,18 @@ class report {
     for (auto const& r : rows_) {
       all = all && r.holds;
       std::printf("%-52s %12.3f %-8s ", r.name.c_str(), r.value, r.unit.c_str());
-      if (r.bar > 0) std::printf("%10.3f %s\n", r.bar, r.holds ? "holds" : "DOES NOT HOLD");
-      else std::printf("%10s %s\n", "", r.reference.c_str());
+      if (r.bar > 0)
+        std::printf("%10.3f %s\n", r.bar, r.holds ? "holds" : "DOES NOT HOLD");
+      else
+        std::printf("%10s %s\n", "", r.reference.c_str());
     }
     if (!json_file_.empty()) {
       std::ofstream out(json_file_);
       out << "[";
       for (std::size_t i = 0; i < rows_.size(); ++i) {
         auto const& r = rows_[i];
-        out << (i ? ",\n " : "\n ") << "{\"name\":\"" << r.name << "\",\"value\":" << r.value << ",\"unit\":\"" << r.unit
-            << "\",\"reference\":\"" << r.reference << "\",\"ratio\":" << r.ratio << ",\"bar\":" << r.bar
+        out << (i ? ",\n " : "\n ") << "{\"name\":\"" << r.name << "\",\"value\":" << r.value << ",\"unit\":\""
+            << r.unit << "\",\"reference\":\"" << r.reference << "\",\"ratio\":" << r.ratio << ",\"bar\":" << r.bar
             << ",\"holds\":" << (r.holds ? "true" : "false") << "}";
       }
       out << "\n]\n";

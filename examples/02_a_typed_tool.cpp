@@ -49,7 +49,7 @@ int main() {
 }
 
 // Expected output:
-//   forecast refused: /days: expected an integer between 0 and 7, found 9
+//   forecast refused: failed: invalid arguments at /days: expected an integer between 0 and 7, found 9
 //   forecast: Seoul in 2 days: sunny, 21 degrees
 //   to_fahrenheit: 69.8
 //   Seoul will be sunny, 21 degrees (69.8 F).

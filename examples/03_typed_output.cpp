@@ -27,8 +27,8 @@ struct trip {
 };
 
 int main() {
-  auto llm = model_or({w::say(
-      R"({"city":"Seoul","days":["palaces","markets","the river"],"by":{"from":"Busan","seat":"good"}})")});
+  auto llm = model_or(
+      {w::say(R"({"city":"Seoul","days":["palaces","markets","the river"],"by":{"from":"Busan","seat":"good"}})")});
   auto planner = w::agent{llm, "Plan trips."};
 
   auto r = planner.run<trip>("Three days in Seoul, from Busan");

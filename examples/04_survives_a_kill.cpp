@@ -6,12 +6,12 @@
 #include <wherry/agent/agent.hpp>
 #include <wherry/memory/store.hpp>
 
+#include <sys/wait.h>
+#include <unistd.h>
 #include <csignal>
 #include <filesystem>
 #include <iostream>
 #include <string>
-#include <sys/wait.h>
-#include <unistd.h>
 
 namespace w = wherry;
 
@@ -21,7 +21,8 @@ std::string note_down(std::string text) {
 }
 
 w::agent secretary(std::initializer_list<w::script_line> script) {
-  return w::agent{w::scripted_model{script}, "Take notes."}.with(w::tool("note", "Writes a note down.", {"text"}, note_down));
+  return w::agent{w::scripted_model{script}, "Take notes."}.with(
+      w::tool("note", "Writes a note down.", {"text"}, note_down));
 }
 
 void first_process(std::filesystem::path const& where) {

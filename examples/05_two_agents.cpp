@@ -10,9 +10,10 @@
 namespace w = wherry;
 
 int main() {
-  auto librarian = w::agent{model_or({w::say("The Old Bridge, 1817, third shelf.")}), "You know where every book stands."}
-                       .named("librarian")
-                       .limits({.steps = 2});
+  auto librarian =
+      w::agent{model_or({w::say("The Old Bridge, 1817, third shelf.")}), "You know where every book stands."}
+          .named("librarian")
+          .limits({.steps = 2});
   auto desk = w::agent{model_or({w::call("ask_librarian", R"({"message":"Where is the book about the bridge?"})"),
                                  w::say("You will find it on the third shelf.")}),
                        "Help visitors. Ask the librarian about books."}

@@ -11,7 +11,8 @@ namespace w = wherry;
 
 class backwards_stream final : public w::model_stream {
  public:
-  backwards_stream(std::string text, std::vector<w::notice> notices) : text_(std::move(text)), notices_(std::move(notices)) {}
+  backwards_stream(std::string text, std::vector<w::notice> notices)
+      : text_(std::move(text)), notices_(std::move(notices)) {}
 
   w::task<w::result<w::model_event>> async_next() override {
     if (cancelled_) co_return w::error{w::errc::cancelled, "the answer was cancelled", "backwards"};

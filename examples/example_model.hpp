@@ -1,6 +1,6 @@
 #pragma once
-// The examples run against a script, so that they always behave the same; with WHERRY_MODEL=path.gguf in the environment
-// they run against that model instead.
+// The examples run against a script, so that they always behave the same; with WHERRY_MODEL=path.gguf in the
+// environment they run against that model instead.
 
 #include <wherry/llm/local_model.hpp>
 #include <wherry/llm/scripted_model.hpp>

@@ -22,8 +22,8 @@ json call_json(tool_call const& call) {
 
 }  // namespace
 
-/// The journalled executor's journal: intents go down with the answer that asked for them, before dispatch; ends go down
-/// with the results. The runner lets go of it when its calls are over, so that stragglers find nobody.
+/// The journalled executor's journal: intents go down with the answer that asked for them, before dispatch; ends go
+/// down with the results. The runner lets go of it when its calls are over, so that stragglers find nobody.
 class run_journal final : public effect_journal {
  public:
   explicit run_journal(runner& owner) : owner_(&owner) {}
@@ -41,7 +41,8 @@ class run_journal final : public effect_journal {
       known.push_back(status_of(*before));
       if (known.back().known != effect_status::state::fresh) continue;
       auto const text = to_text(call_json(intent.call));
-      fresh.push_back({.key = intent.effect_key, .state = effect_state::intent, .run = owner_->record.id, .call = text});
+      fresh.push_back(
+          {.key = intent.effect_key, .state = effect_state::intent, .run = owner_->record.id, .call = text});
       json payload;
       payload["effect_key"] = intent.effect_key;
       payload["call"] = call_json(intent.call);
@@ -95,11 +96,12 @@ task<void> runner::pause(std::vector<tool_call> const& asking) {
   std::vector<stored_effect> none;
   bool const written = co_await commit(std::move(events), std::move(none));
   if (!written) co_return;
-  end_with({errc::needs_approval,
-            std::to_string(asking.size()) + (asking.size() == 1 ? " call waits" : " calls wait") + " for approval, first " +
-                asking.front().name +
-                (session_ ? "; see session.pending() and agent.resume" : "; give the run a session to be able to go on"),
-            "agent.run"});
+  end_with(
+      {errc::needs_approval,
+       std::to_string(asking.size()) + (asking.size() == 1 ? " call waits" : " calls wait") + " for approval, first " +
+           asking.front().name +
+           (session_ ? "; see session.pending() and agent.resume" : "; give the run a session to be able to go on"),
+       "agent.run"});
 }
 
 task<void> runner::act() {
@@ -153,8 +155,8 @@ task<void> runner::act() {
   message results{role::tool, {}};
   for (std::size_t i = 0; i < done->size(); ++i) {
     auto& r = (*done)[i];
-    trace_span_end(trace_names::execute_tool, record.steps.size() * 1000 + i + 1, record.steps.size() * 1000, started, since,
-                   {{trace_names::tool_name, r.name}, {trace_names::tool_call_id, r.call_id}});
+    trace_span_end(trace_names::execute_tool, record.steps.size() * 1000 + i + 1, record.steps.size() * 1000, started,
+                   since, {{trace_names::tool_name, r.name}, {trace_names::tool_call_id, r.call_id}});
     emit(call_finished{r});
     results.parts.push_back(std::move(r));
   }

@@ -46,8 +46,10 @@ agent agent::with(tool t) const {
     std::vector<tool> all(have.begin(), have.end());
     all.push_back(std::move(t));
     auto registry = tool_registry::make(std::move(all));
-    if (registry) d.executor = tool_executor(std::move(*registry), d.approvals);
-    else if (!d.broken) d.broken = std::move(registry).error();
+    if (registry)
+      d.executor = tool_executor(std::move(*registry), d.approvals);
+    else if (!d.broken)
+      d.broken = std::move(registry).error();
   }));
 }
 
@@ -102,14 +104,16 @@ detail::run_base agent::begin(message text, std::optional<session> in, output_co
       std::make_shared<detail::runner>(definition_, std::move(text), std::move(in), std::move(output)));
 }
 
-detail::run_base agent::begin_resumed(session const& in, std::vector<call_answer> answers, output_contract output) const {
+detail::run_base agent::begin_resumed(session const& in, std::vector<call_answer> answers,
+                                      output_contract output) const {
   return detail::run_base(std::make_shared<detail::runner>(definition_, in, std::move(answers), std::move(output)));
 }
 
 result<rendered_request> agent::show(run_record const& record, std::size_t step) const {
   if (step >= record.steps.size())
-    return error{errc::invalid_argument, "the run has " + std::to_string(record.steps.size()) + " steps; step " +
-                                             std::to_string(step) + " (counted from 0) is not one of them",
+    return error{errc::invalid_argument,
+                 "the run has " + std::to_string(record.steps.size()) + " steps; step " + std::to_string(step) +
+                     " (counted from 0) is not one of them",
                  "agent.show"};
   return definition_->llm->render(record.request_of(step));
 }
@@ -132,7 +136,9 @@ std::string call_hash(tool_call const& call) { return content_hash(call.name + '
 task<std::optional<run_event>> run_base::async_next() { return runner_->async_next(); }
 
 std::optional<run_event> run_base::next() {
-  auto step = [](std::shared_ptr<runner> r) -> task<result<std::optional<run_event>>> { co_return co_await r->async_next(); };
+  auto step = [](std::shared_ptr<runner> r) -> task<result<std::optional<run_event>>> {
+    co_return co_await r->async_next();
+  };
   auto event = run_blocking(step(runner_), "run.next", "run.async_next");
   if (event) return std::move(*event);
   runner_->refuse(std::move(event).error());

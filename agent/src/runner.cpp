@@ -17,7 +17,8 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::size_t history_drop_share = 4;  // an overflow drops at least a quarter of the old turns: few cache breaks
+constexpr std::size_t history_drop_share =
+    4;  // an overflow drops at least a quarter of the old turns: few cache breaks
 
 session_event opened_event(ulid const& run, agent::definition const& a, std::uint64_t seed) {
   json j;
@@ -50,7 +51,8 @@ token_usage sum(token_usage a, token_usage const& b) {
 
 }  // namespace
 
-runner::runner(std::shared_ptr<agent::definition const> a, message user, std::optional<session> in, output_contract output)
+runner::runner(std::shared_ptr<agent::definition const> a, message user, std::optional<session> in,
+               output_contract output)
     : agent_(std::move(a)), session_(std::move(in)), output_(std::move(output)) {
   record.transcript.push_back(std::move(user));
 }
@@ -138,10 +140,6 @@ task<void> runner::open() {
   started_ = agent_->time_source->now();
   since_ = std::chrono::steady_clock::now();
   until_ = since_ + agent_->limits.time;
-  record.id = agent_->seed ? ulid::draw(started_, {.run = *agent_->seed}) : ulid::fresh();
-  record.seed = agent_->seed.value_or(0);
-  if (!agent_->seed)
-    for (int i = 8; i < 16; ++i) record.seed = (record.seed << 8) | record.id.bytes[static_cast<std::size_t>(i)];
   if (agent_->broken) {
     failure = *agent_->broken;
     record.status = failure->code.message();
@@ -166,6 +164,12 @@ task<void> runner::open() {
     std::move(past->begin(), past->end(), std::back_inserter(record.transcript));
   }
   record.first_new = record.transcript.size();
+  // With a fixed seed the id is drawn from it and from the run's place in the session, so that it can be drawn again.
+  draw_key const place{.run = agent_->seed.value_or(0), .step = 0, .position = static_cast<std::uint32_t>(last_seq_)};
+  record.id = agent_->seed ? ulid::draw(started_, place) : ulid::fresh();
+  record.seed = agent_->seed.value_or(0);
+  if (!agent_->seed)
+    for (int i = 8; i < 16; ++i) record.seed = (record.seed << 8) | record.id.bytes[static_cast<std::size_t>(i)];
   emit(run_started{record.id.text(), agent_->name, agent_->llm->info().name, record.seed});
   phase_ = phase::compose;
   if (session_) {
@@ -192,19 +196,23 @@ task<void> runner::reopen() {
   if (!pending || !open_runs || !seen)
     co_return refused(!pending ? pending.error() : !open_runs ? open_runs.error() : seen.error());
   if (pending->empty())
-    co_return refused({errc::not_found, "no call of session \"" + session_->name() + "\" waits for approval", "agent.resume"});
+    co_return refused(
+        {errc::not_found, "no call of session \"" + session_->name() + "\" waits for approval", "agent.resume"});
   auto const run = pending->front().run;
   for (auto const& waiting : *pending) {
     auto const answer = std::find_if(answers_.begin(), answers_.end(),
                                      [&](call_answer const& a) { return a.call_id == waiting.call.id; });
     if (answer == answers_.end())
-      co_return refused({errc::needs_approval, "the call " + waiting.call.id + " of " + waiting.call.name +
-                                                   " still waits for an answer; resume with all of session.pending()",
+      co_return refused({errc::needs_approval,
+                         "the call " + waiting.call.id + " of " + waiting.call.name +
+                             " still waits for an answer; resume with all of session.pending()",
                          "agent.resume"});
     if (answer->call_hash != call_hash(waiting.call))
-      co_return refused({errc::denied, "the approval of " + waiting.call.id + " was given for another call", "agent.resume"});
+      co_return refused(
+          {errc::denied, "the approval of " + waiting.call.id + " was given for another call", "agent.resume"});
   }
-  auto const opened = std::find_if(open_runs->begin(), open_runs->end(), [&](open_run const& r) { return r.run == run; });
+  auto const opened =
+      std::find_if(open_runs->begin(), open_runs->end(), [&](open_run const& r) { return r.run == run; });
   if (opened == open_runs->end())
     co_return refused({errc::store_damaged, "a call waits for approval, but its run is not open", "agent.resume"});
 
@@ -250,17 +258,18 @@ void runner::compose() {
   std::size_t const step = record.steps.size() + 1;
   std::size_t const used = record.usage.prompt_tokens + record.usage.completion_tokens;
   if (step > limits.steps)
-    return end_with({errc::limit_reached, "the run took " + std::to_string(limits.steps) +
-                                              " steps without a final answer; raise run_limits::steps",
-                     "agent.run"});
+    return end_with(
+        {errc::limit_reached,
+         "the run took " + std::to_string(limits.steps) + " steps without a final answer; raise run_limits::steps",
+         "agent.run"});
   if (used >= limits.total_tokens)
-    return end_with({errc::limit_reached, "the run used " + std::to_string(used) + " of " +
-                                              std::to_string(limits.total_tokens) +
-                                              " tokens without a final answer; raise run_limits::total_tokens",
+    return end_with({errc::limit_reached,
+                     "the run used " + std::to_string(used) + " of " + std::to_string(limits.total_tokens) +
+                         " tokens without a final answer; raise run_limits::total_tokens",
                      "agent.run"});
   if (std::chrono::steady_clock::now() >= until_)
-    return end_with({errc::deadline_exceeded, "the run did not end within " + std::to_string(limits.time.count()) + " ms",
-                     "agent.run"});
+    return end_with({errc::deadline_exceeded,
+                     "the run did not end within " + std::to_string(limits.time.count()) + " ms", "agent.run"});
   step_record s;
   s.request.tools = agent_->executor.tools().specs();
   s.request.choice = step == 1 ? agent_->first_step : tool_choice::automatic;
@@ -361,8 +370,9 @@ void runner::decide() {
   auto const calls = step.answer.tool_calls();
   if (!calls.empty()) {
     if (calls_dispatched_ + calls.size() > agent_->limits.tool_calls)
-      return end_with({errc::limit_reached, "the run wanted more than " + std::to_string(agent_->limits.tool_calls) +
-                                                " tool calls; raise run_limits::tool_calls",
+      return end_with({errc::limit_reached,
+                       "the run wanted more than " + std::to_string(agent_->limits.tool_calls) +
+                           " tool calls; raise run_limits::tool_calls",
                        "agent.run"});
     phase_ = phase::act;
     return;

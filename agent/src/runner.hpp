@@ -22,9 +22,11 @@ std::string call_hash(tool_call const& call);
 
 class runner {
  public:
-  runner(std::shared_ptr<agent::definition const> agent, message user, std::optional<session> in, output_contract output);
+  runner(std::shared_ptr<agent::definition const> agent, message user, std::optional<session> in,
+         output_contract output);
   /// Goes on with the paused run of `in`.
-  runner(std::shared_ptr<agent::definition const> agent, session in, std::vector<call_answer> answers, output_contract output);
+  runner(std::shared_ptr<agent::definition const> agent, session in, std::vector<call_answer> answers,
+         output_contract output);
 
   task<std::optional<run_event>> async_next();
   task<result<void>> async_end();
@@ -62,23 +64,23 @@ class runner {
   std::shared_ptr<agent::definition const> const agent_;
   std::optional<session> const session_;
   output_contract const output_;
-  std::vector<call_answer> answers_;         // of a resumed run
+  std::vector<call_answer> answers_;  // of a resumed run
 
   phase phase_ = phase::open;
   std::deque<run_event> ready_;
   std::function<void(run_event const&)> handler_;
 
   friend class run_journal;
-  std::uint64_t last_seq_ = 0;             // of the session, as far as this run has seen
-  std::vector<session_event> unwritten_;   // goes down with the next commit: the answer that asked for calls
+  std::uint64_t last_seq_ = 0;            // of the session, as far as this run has seen
+  std::vector<session_event> unwritten_;  // goes down with the next commit: the answer that asked for calls
   std::size_t history_dropped_ = 0;
   std::size_t calls_dispatched_ = 0;
   deadline until_ = no_deadline;
-  std::string partial_;                    // text of the step under way
+  std::string partial_;  // text of the step under way
   std::optional<response_end> response_;
 
   stop_source stop_;
-  std::mutex stream_mutex_;                // cancel() comes from other threads
+  std::mutex stream_mutex_;  // cancel() comes from other threads
   std::unique_ptr<model_stream> stream_;
 
   utc_ms started_ = 0, step_started_ = 0;

@@ -68,7 +68,12 @@ error::error(errc c, std::string m, std::string w, std::string p)
     : error(make_error_code(c), std::move(m), std::move(w), std::move(p)) {}
 
 error::error(std::error_code c, std::string m, std::string w, std::string p)
-    : code(c), message(std::move(m)), where(std::move(w)), retryable(retryable_by_nature(c)), path(std::move(p)), unsaved() {}
+    : code(c),
+      message(std::move(m)),
+      where(std::move(w)),
+      retryable(retryable_by_nature(c)),
+      path(std::move(p)),
+      unsaved() {}
 
 std::ostream& operator<<(std::ostream& out, error const& e) {
   if (!e.where.empty()) out << e.where << ": ";

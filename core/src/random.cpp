@@ -16,7 +16,8 @@ std::array<std::uint32_t, 4> philox(std::uint64_t key, std::array<std::uint32_t,
 }
 
 std::uint64_t random_bits(draw_key const& key, std::uint32_t lane) noexcept {
-  auto const r = philox(key.run, {key.step, key.position, lane, 0x77687279});  // "whry": apart from other users of philox
+  auto const r =
+      philox(key.run, {key.step, key.position, lane, 0x77687279});  // "whry": apart from other users of philox
   return (std::uint64_t{r[0]} << 32) | r[1];
 }
 

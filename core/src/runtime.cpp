@@ -173,8 +173,10 @@ bool stop_source::stopped() const noexcept { return impl_->stopped; }
 
 void stop_source::on_stop(std::function<void()> wake) const {
   std::lock_guard const lock(impl_->mutex);
-  if (impl_->stopped && wake) wake();
-  else impl_->wake = std::move(wake);
+  if (impl_->stopped && wake)
+    wake();
+  else
+    impl_->wake = std::move(wake);
 }
 
 // ---------------------------------------------------------------- deadlines and loops
@@ -196,7 +198,8 @@ task<wait_end> wait_for_end(task<void> work, deadline until, std::optional<stop_
   };
   auto const state = std::make_shared<race>(executor);
   state->timer.expires_at(until);
-  asio::co_spawn(executor, std::move(work), asio::bind_cancellation_slot(state->stop.slot(), [state](std::exception_ptr e) {
+  asio::co_spawn(executor, std::move(work),
+                 asio::bind_cancellation_slot(state->stop.slot(), [state](std::exception_ptr e) {
                    state->ended = true;
                    state->failure = e;
                    state->timer.cancel();
@@ -206,7 +209,8 @@ task<wait_end> wait_for_end(task<void> work, deadline until, std::optional<stop_
   auto token = asio::redirect_error(asio::use_awaitable, ec);
   if (!stop || !stop->stopped()) co_await state->timer.async_wait(token);
   if (stop) stop->on_stop({});
-  bool const outer_cancelled = (co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none;
+  bool const outer_cancelled =
+      (co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none;
   bool const stopped = outer_cancelled || (stop && stop->stopped());
   auto const end = state->ended ? wait_end::finished : stopped ? wait_end::cancelled : wait_end::expired;
   if (!state->ended) {
@@ -227,8 +231,8 @@ bool loop_runs_here() noexcept { return asio::detail::thread_context::top_of_thr
 
 error loop_error(char const* blocking_form, char const* async_form) {
   return {errc::would_block_loop,
-          std::string(blocking_form) + " would block the event loop that this thread is running; co_await " + async_form +
-              " instead",
+          std::string(blocking_form) + " would block the event loop that this thread is running; co_await " +
+              async_form + " instead",
           "run_blocking"};
 }
 
@@ -246,8 +250,10 @@ void drive(task<void> work) {
   while (!ended && loop->run_one() > 0) {
   }
   // Whatever is left (a cancelled timer, work that ignored its cancellation) must not keep references to this call.
-  if (!ended) loop.reset();
-  else loop->poll();
+  if (!ended)
+    loop.reset();
+  else
+    loop->poll();
   if (failure) std::rethrow_exception(failure);
 }
 
@@ -265,7 +271,9 @@ runtime::runtime() : impl_(std::make_shared<impl>()) {
   impl_->executor = impl_->own->get_executor();
 }
 
-runtime::runtime(asio::any_io_executor executor) : impl_(std::make_shared<impl>()) { impl_->executor = std::move(executor); }
+runtime::runtime(asio::any_io_executor executor) : impl_(std::make_shared<impl>()) {
+  impl_->executor = std::move(executor);
+}
 
 asio::any_io_executor runtime::executor() const { return impl_->executor; }
 

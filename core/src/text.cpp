@@ -12,7 +12,8 @@ int sequence_at(std::string_view s, std::size_t at) noexcept {
   if (lead < 0x80) return 1;
   int length = 0;
   std::uint8_t low = 0x80, high = 0xBF;  // limits of the second byte: Unicode table 3-7
-  if (lead >= 0xC2 && lead <= 0xDF) length = 2;
+  if (lead >= 0xC2 && lead <= 0xDF)
+    length = 2;
   else if (lead >= 0xE0 && lead <= 0xEF) {
     length = 3;
     if (lead == 0xE0) low = 0xA0;

@@ -90,8 +90,7 @@ result<std::string> session::export_json() const {
   auto read = scope_->visit(*state_, 1, [&](decoded_event&& e, std::string_view) -> result<bool> {
     auto payload = std::move(e.event.payload);
     // Within JSON text a line break can only be space between tokens.
-    std::replace_if(
-        payload.begin(), payload.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+    std::replace_if(payload.begin(), payload.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
     out += "{\"seq\":" + std::to_string(e.event.seq) + ",\"time\":\"" + to_rfc3339(e.event.time) + "\",\"type\":\"" +
            to_string(e.event.type) + "\",\"run\":\"" + e.event.run.text() + "\",\"payload\":" + payload + "}\n";
     return true;

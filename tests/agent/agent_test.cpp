@@ -1,4 +1,4 @@
-#include "temp_folder.hpp"
+#include "temp_dir.hpp"
 
 #include <wherry/agent/agent.hpp>
 #include <wherry/core/json.hpp>
@@ -80,10 +80,10 @@ TEST_CASE("a run calls tools and goes on with their results in the order of the 
   scripted_model fake{calls({{"add", R"({"a":1,"b":2})"}, {"add", R"({"a":30,"b":4})"}}), say("3 and 34").after("34")};
   auto run = agent{fake}.with(tool("add", "Adds.", add).reads()).start("add them");
   auto const events = drain(run);
-  CHECK(kinds(events) == std::vector<std::string>{"run_started", "step_started", "call_requested", "call_requested", "run_notice",
-                                                  "step_finished", "call_started", "call_started", "call_finished",
-                                                  "call_finished", "step_started", "answer_text", "step_finished",
-                                                  "run_finished"});
+  CHECK(kinds(events) == std::vector<std::string>{"run_started", "step_started", "call_requested", "call_requested",
+                                                  "run_notice", "step_finished", "call_started", "call_started",
+                                                  "call_finished", "call_finished", "step_started", "answer_text",
+                                                  "step_finished", "run_finished"});
   auto const r = run.result();
   REQUIRE(r);
   CHECK(r->output == "3 and 34");
@@ -104,7 +104,9 @@ TEST_CASE("an invalid call never reaches the function and the model is told why"
   auto const r = agent{fake}.with(tool("add", "Adds.", count)).run("add");
   REQUIRE(r);
   CHECK(called == 0);
-  auto const told = [&](std::size_t i) { return std::get<tool_result>(fake.requests().at(i).messages.back().parts[0]); };
+  auto const told = [&](std::size_t i) {
+    return std::get<tool_result>(fake.requests().at(i).messages.back().parts[0]);
+  };
   CHECK(told(1).failed);
   CHECK(told(1).content.find("/a") != std::string::npos);
   CHECK(told(2).failed);
@@ -150,7 +152,7 @@ TEST_CASE("two tools of one name are an error of the first run", "[unit]") {
 }
 
 TEST_CASE("a session is history for the next run", "[unit]") {
-  wherry_test::temp_folder folder;
+  wherry_test::temp_dir folder;
   store db{folder.path()};
   auto const session = db.scope({.tenant = "t", .user = "u"}).session("s");
   scripted_model fake{call("add", R"({"a":1,"b":2})"), say("three"), say("as before")};
@@ -169,7 +171,7 @@ TEST_CASE("a session is history for the next run", "[unit]") {
 }
 
 TEST_CASE("a model that breaks off leaves history as it was", "[unit]") {
-  wherry_test::temp_folder folder;
+  wherry_test::temp_dir folder;
   store db{folder.path()};
   auto const session = db.scope({.tenant = "t", .user = "u"}).session("s");
   scripted_model fake{breaks("", errc::model_failed), say("now")};
@@ -182,7 +184,7 @@ TEST_CASE("a model that breaks off leaves history as it was", "[unit]") {
 }
 
 TEST_CASE("cancelling ends a run within its step and keeps what was streamed", "[unit]") {
-  wherry_test::temp_folder folder;
+  wherry_test::temp_dir folder;
   store db{folder.path()};
   auto const session = db.scope({.tenant = "t", .user = "u"}).session("s");
   scripted_model fake{hangs("half an answ")};
@@ -202,7 +204,7 @@ TEST_CASE("cancelling ends a run within its step and keeps what was streamed", "
 }
 
 TEST_CASE("cancelling while a tool runs ends the run; its call is not history", "[unit]") {
-  wherry_test::temp_folder folder;
+  wherry_test::temp_dir folder;
   store db{folder.path()};
   auto const scope = db.scope({.tenant = "t", .user = "u"});
   auto const session = scope.session("s");
@@ -255,7 +257,7 @@ TEST_CASE("a run keeps its deadline when the model hangs and when a tool does", 
 }
 
 TEST_CASE("a call that needs approval pauses the run; another process goes on with it", "[unit]") {
-  wherry_test::temp_folder folder;
+  wherry_test::temp_dir folder;
   scripted_model fake{call("add", R"({"a":1,"b":2})"), say("three").after("3"), call("add", R"({"a":5,"b":5})"),
                       say("not then").after("denied")};
   auto const desk = agent{fake}.with(tool("add", "Adds.", add)).approvals({.writes = approval::ask});
@@ -315,7 +317,7 @@ TEST_CASE("an agent is a tool of another", "[unit]") {
 }
 
 TEST_CASE("two threads run one agent on one store and one model", "[unit]") {
-  wherry_test::temp_folder folder;
+  wherry_test::temp_dir folder;
   store db{folder.path()};
   scripted_model fake{call("add", R"({"a":1,"b":2})"), say("done")};
   fake.loop();
@@ -334,7 +336,7 @@ TEST_CASE("two threads run one agent on one store and one model", "[unit]") {
 }
 
 TEST_CASE("two runs on one session at once: the later one is told, nothing is lost", "[unit]") {
-  wherry_test::temp_folder folder;
+  wherry_test::temp_dir folder;
   store db{folder.path()};
   auto const session = db.scope({.tenant = "t", .user = "u"}).session("s");
   scripted_model fake{say("one"), say("two")};
@@ -381,4 +383,16 @@ TEST_CASE("a trace shows the run, its model calls and its tools", "[unit]") {
   for (auto const& span : sink->spans()) names.push_back(span.name);
   CHECK(names == std::vector<std::string>{"chat", "execute_tool", "chat", "invoke_agent"});
   for (auto const& span : sink->spans()) CHECK(span.trace == sink->spans().back().trace);
+}
+
+TEST_CASE("runs with one fixed seed have ids of their own in a session", "[unit]") {
+  wherry_test::temp_dir folder;
+  store db{folder.path()};
+  auto const session = db.scope({.tenant = "t", .user = "u"}).session("s");
+  auto still = std::make_shared<manual_clock>(1'000);
+  auto const desk = agent{scripted_model{say("a"), say("b")}}.seed(7).time_source(still);
+  auto const first = desk.run("x", session).value(), second = desk.run("x", session).value();
+  CHECK(first.id != second.id);
+  CHECK(first.seed == second.seed);
+  CHECK(session.history()->size() == 4);
 }

@@ -82,8 +82,10 @@ inline void main_job_run(std::shared_ptr<wherry::model> const& llm, std::uint64_
   }
   ++count.runs;
   auto const r = run.result();
-  if (r) ++count.finished;
-  else if (r.error().is(errc::limit_reached)) ++count.limited;
+  if (r)
+    ++count.finished;
+  else if (r.error().is(errc::limit_reached))
+    ++count.limited;
   else {
     ++count.other;
     if (count.first_problem.empty()) count.first_problem = to_string(r.error());

@@ -12,8 +12,8 @@ namespace {
 void run_hundred(std::shared_ptr<model> const& llm) {
   wherry_test::main_job_count count;
   for (std::uint64_t seed = 1; seed <= 100; ++seed) wherry_test::main_job_run(llm, seed, count);
-  INFO("finished " << count.finished << ", limit " << count.limited << ", calls " << count.calls << ", first problem: "
-                   << count.first_problem);
+  INFO("finished " << count.finished << ", limit " << count.limited << ", calls " << count.calls
+                   << ", first problem: " << count.first_problem);
   CHECK(count.calls > 20);
   CHECK(count.failed_results == 0);
   CHECK(count.invalid_dispatches == 0);

@@ -43,7 +43,9 @@ inline model_request plain_request() {
 inline model_request tool_request() {
   auto r = plain_request();
   r.tools = std::make_shared<std::vector<tool_spec> const>(std::vector<tool_spec>{
-      {"add", "Adds.", {R"({"type":"object","properties":{"a":{"type":"integer","minimum":0,"maximum":9},"b":{"type":"integer","minimum":0,"maximum":9}},"required":["a","b"],"additionalProperties":false})"}}});
+      {"add",
+       "Adds.",
+       {R"({"type":"object","properties":{"a":{"type":"integer","minimum":0,"maximum":9},"b":{"type":"integer","minimum":0,"maximum":9}},"required":["a","b"],"additionalProperties":false})"}}});
   r.choice = tool_choice::required;
   r.max_tokens = 96;
   return r;
@@ -144,7 +146,8 @@ class checker {
     auto r = plain_request();
     r.max_tokens = 4'096;
     auto stream = m->submit(std::move(r));
-    if (!stream) return expect(stream.error().is(errc::context_overflow), "a request is accepted", to_string(stream.error()));
+    if (!stream)
+      return expect(stream.error().is(errc::context_overflow), "a request is accepted", to_string(stream.error()));
     (*stream)->cancel();
     (*stream)->cancel();
     auto const got = collect(**stream);

@@ -68,7 +68,7 @@ TEST_CASE("offload runs elsewhere and comes home", "[unit]") {
     auto const home = std::this_thread::get_id();
     auto worker = co_await offload(p, [] { return std::this_thread::get_id(); }, "id");
     if (!worker) co_return worker.error();
-    co_return *worker != home && std::this_thread::get_id() == home;
+    co_return *worker != home&& std::this_thread::get_id() == home;
   };
   auto const r = run_blocking(body(pool), "f", "async_f");
   REQUIRE(r);

@@ -72,7 +72,8 @@ TEST_CASE("plain reads text when nothing else was offered", "[unit]") {
 }
 
 TEST_CASE("plain reads a call and keeps its arguments byte for byte", "[unit]") {
-  auto const answer = parse_answer("{\"tool\":\"f\",\"arguments\":{\"a\" : [1, \"}\\\"\"]}}\n", family("plain"), with_tools);
+  auto const answer =
+      parse_answer("{\"tool\":\"f\",\"arguments\":{\"a\" : [1, \"}\\\"\"]}}\n", family("plain"), with_tools);
   REQUIRE(answer.has_value());
   REQUIRE(answer->calls.size() == 1);
   CHECK(answer->calls[0] == tool_call{"", "f", "{\"a\" : [1, \"}\\\"\"]}"});
@@ -94,8 +95,8 @@ TEST_CASE("plain takes other JSON for text where text is allowed", "[unit]") {
 TEST_CASE("malformed plain answers are typed errors that keep the raw text", "[unit]") {
   std::string const text = GENERATE(as<std::string>{}, "hello", "{\"tool\":\"f\"}", "{\"tool\":\"f\",\"arguments\":[]}",
                                     "{\"tool\":\"f\",\"arguments\":{}", "{\"tool\":\"f\",\"arguments\":{}} more",
-                                    "{\"tool\":\"f\",\"arguments\":{},\"x\":1}", "{\"tool\":\"f\",\"tool\":\"g\",\"arguments\":{}}",
-                                    "{\"output\":}", "{}", "");
+                                    "{\"tool\":\"f\",\"arguments\":{},\"x\":1}",
+                                    "{\"tool\":\"f\",\"tool\":\"g\",\"arguments\":{}}", "{\"output\":}", "{}", "");
   INFO(text);
   answer_parser parser(family("plain"), only_objects);
   (void)parser.push(text);
@@ -112,7 +113,8 @@ TEST_CASE("a call that was cut off is an error even where text is allowed", "[un
 
 TEST_CASE("hermes reads reasoning, text and several calls", "[unit]") {
   auto const answer = parse_answer(
-      "<think>\nhm, <b>\n</think>\n\nLet me look.\n<tool_call>\n{\"name\": \"f\", \"arguments\": {\"x\": \"</tool_call>\"}}\n"
+      "<think>\nhm, <b>\n</think>\n\nLet me look.\n<tool_call>\n{\"name\": \"f\", \"arguments\": {\"x\": "
+      "\"</tool_call>\"}}\n"
       "</tool_call>\n<tool_call>{\"arguments\": {}, \"name\": \"g\"}</tool_call>\n",
       family("hermes"), with_tools);
   REQUIRE(answer.has_value());
@@ -139,8 +141,9 @@ TEST_CASE("an answer is the same wherever the stream is cut", "[unit]") {
     check_every_cut(family("plain"), with_tools, text);
     check_every_cut(family("plain"), only_objects, text);
   }
-  for (auto const& text : {"<think>안녕</think> a <tool_call>\n{\"name\":\"f\",\"arguments\":{\"a\":\"}\"}}\n</tool_call> b",
-                           "<tool_call>{\"name\":\"f\"}</tool_call>", "<<tool_call>[]", " a\n\n<tool_calls> b </think>  "})
+  for (auto const& text :
+       {"<think>안녕</think> a <tool_call>\n{\"name\":\"f\",\"arguments\":{\"a\":\"}\"}}\n</tool_call> b",
+        "<tool_call>{\"name\":\"f\"}</tool_call>", "<<tool_call>[]", " a\n\n<tool_calls> b </think>  "})
     check_every_cut(family("hermes"), with_tools, text);
 }
 

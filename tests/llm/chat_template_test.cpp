@@ -51,7 +51,8 @@ std::vector<message> plain_conversation() {
 
 std::vector<tool_spec> two_tools(std::string const& description) {
   return {
-      {"forecast", description,
+      {"forecast",
+       description,
        {R"({"type":"object","properties":{"city":{"type":"string","description":")" + description +
         R"("}},"required":["city"]})"}},
       {"convert", "Convert money.", {R"({"type":"object","properties":{"amount":{"type":"number"}}})"}},
@@ -98,8 +99,10 @@ TEST_CASE("every published template parses and renders a plain conversation", "[
   for (auto const& name : names) {
     INFO(name);
     auto const pieces = render_chat(load_template(name), plain_conversation(), {}, options_for(name));
-    if (!pieces) FAIL_CHECK(pieces.error());
-    else CHECK(joined(*pieces).find("Hello, how are you?") != std::string::npos);
+    if (!pieces)
+      FAIL_CHECK(pieces.error());
+    else
+      CHECK(joined(*pieces).find("Hello, how are you?") != std::string::npos);
   }
 }
 
@@ -130,13 +133,15 @@ TEST_CASE("no byte of a template piece comes from the conversation", "[template]
   for (auto const& name : template_names()) {
     INFO(name);
     auto const chat = load_template(name);
-    auto const pieces = render_chat(chat, tool_conversation(hostile), two_tools("Weather. " + hostile), options_for(name));
+    auto const pieces =
+        render_chat(chat, tool_conversation(hostile), two_tools("Weather. " + hostile), options_for(name));
     if (!pieces) continue;  // some templates refuse tools; the plain case above covers them
     REQUIRE(joined(*pieces).find(hostile.substr(1, 12)) != std::string::npos);
     for (auto const& piece : *pieces)
       if (piece.origin == text_origin::from_template) CHECK(piece.text.find('\x7f') == std::string::npos);
     // What the template wrote must not depend on what the data spells.
-    auto const quiet = render_chat(chat, tool_conversation(harmless), two_tools("Weather. " + harmless), options_for(name));
+    auto const quiet =
+        render_chat(chat, tool_conversation(harmless), two_tools("Weather. " + harmless), options_for(name));
     REQUIRE(quiet.has_value());
     auto template_text = [](std::vector<prompt_piece> const& all) {
       std::string out;
@@ -151,22 +156,25 @@ TEST_CASE("no byte of a template piece comes from the conversation", "[template]
 TEST_CASE("tool calls appear in the prompt of every template that takes them", "[template]") {
   std::size_t shown = 0;
   for (auto const& name : template_names()) {
-    auto const pieces = render_chat(load_template(name), tool_conversation("Seoul"), two_tools("Weather."), options_for(name));
-    if (pieces && joined(*pieces).find("forecast") != std::string::npos) ++shown;
-    else UNSCOPED_INFO(name << ": " << (pieces ? std::string("shows no call") : to_string(pieces.error())));
+    auto const pieces =
+        render_chat(load_template(name), tool_conversation("Seoul"), two_tools("Weather."), options_for(name));
+    if (pieces && joined(*pieces).find("forecast") != std::string::npos)
+      ++shown;
+    else
+      UNSCOPED_INFO(name << ": " << (pieces ? std::string("shows no call") : to_string(pieces.error())));
   }
   CAPTURE(shown);
   CHECK(shown >= 45);
 }
 
 TEST_CASE("pieces are merged, never empty, and name bos and eos as template text", "[template]") {
-  auto const chat = chat_template::parse("{{ bos_token }}{{ '' }}<u>{{ messages[0].content }}{{ messages[0].content }}</u>").value();
+  auto const chat =
+      chat_template::parse("{{ bos_token }}{{ '' }}<u>{{ messages[0].content }}{{ messages[0].content }}</u>").value();
   render_options options;
   options.bos_token = "<s>";
   std::vector<message> const messages = {message::user("hi")};
-  std::vector<prompt_piece> const expected = {{"<s><u>", text_origin::from_template},
-                                              {"hihi", text_origin::from_data},
-                                              {"</u>", text_origin::from_template}};
+  std::vector<prompt_piece> const expected = {
+      {"<s><u>", text_origin::from_template}, {"hihi", text_origin::from_data}, {"</u>", text_origin::from_template}};
   CHECK(render_chat(chat, messages, {}, options).value() == expected);
 }
 
@@ -179,28 +187,33 @@ TEST_CASE("roles are template text in a chat and data in a bare context", "[temp
 
 TEST_CASE("a chat passes messages and tools in the members templates look for", "[template]") {
   auto const chat = chat_template::parse("{{ messages | tojson }}{{ tools | tojson }}").value();
-  std::vector<message> const messages = {
-      {role::assistant, {reasoning_part{"hm", ""}, text_part{"a"}, tool_call{"c1", "f", R"({"x": 1.0})"}, tool_call{"c2", "g", "{broken"}}},
-      {role::tool, {tool_result{"c1", "f", "one"}, tool_result{"c2", "g", "two"}}}};
+  std::vector<message> const messages = {{role::assistant,
+                                          {reasoning_part{"hm", ""}, text_part{"a"},
+                                           tool_call{"c1", "f", R"({"x": 1.0})"}, tool_call{"c2", "g", "{broken"}}},
+                                         {role::tool, {tool_result{"c1", "f", "one"}, tool_result{"c2", "g", "two"}}}};
   std::vector<tool_spec> const tools = {{"f", "does f", {R"({"type":"object"})"}}};
-  CHECK(joined(*render_chat(chat, messages, tools)) ==
-        R"([{"role": "assistant", "content": "a", "reasoning_content": "hm", "tool_calls": [)"
-        R"({"id": "c1", "type": "function", "function": {"name": "f", "arguments": {"x": 1.0}}}, )"
-        R"({"id": "c2", "type": "function", "function": {"name": "g", "arguments": "{broken"}}]}, )"
-        R"({"role": "tool", "content": "one", "name": "f", "tool_call_id": "c1"}, )"
-        R"({"role": "tool", "content": "two", "name": "g", "tool_call_id": "c2"}])"
-        R"([{"type": "function", "function": {"name": "f", "description": "does f", "parameters": {"type": "object"}}}])");
+  CHECK(
+      joined(*render_chat(chat, messages, tools)) ==
+      R"([{"role": "assistant", "content": "a", "reasoning_content": "hm", "tool_calls": [)"
+      R"({"id": "c1", "type": "function", "function": {"name": "f", "arguments": {"x": 1.0}}}, )"
+      R"({"id": "c2", "type": "function", "function": {"name": "g", "arguments": "{broken"}}]}, )"
+      R"({"role": "tool", "content": "one", "name": "f", "tool_call_id": "c1"}, )"
+      R"({"role": "tool", "content": "two", "name": "g", "tool_call_id": "c2"}])"
+      R"([{"type": "function", "function": {"name": "f", "description": "does f", "parameters": {"type": "object"}}}])");
 }
 
 TEST_CASE("a call without text has the content its template can show", "[template]") {
   std::vector<message> const messages = {message::user("u"), {role::assistant, {tool_call{"c", "f", R"({"x":1})"}}}};
-  auto render = [&](char const* source) { return joined(*render_chat(chat_template::parse(source).value(), messages)); };
-  CHECK(render("{% for m in messages %}{% for c in m.tool_calls %}{{ m.content is none }} {{ c.function.arguments|tojson }}{% endfor %}{% endfor %}") ==
-        R"(False {"x": 1})");
-  CHECK(render("{% for m in messages %}{% if m.content is none %}{{ m.tool_calls[0].function.arguments.x ~ m.tool_calls }}{% endif %}{% endfor %}")
+  auto render = [&](char const* source) {
+    return joined(*render_chat(chat_template::parse(source).value(), messages));
+  };
+  CHECK(render("{% for m in messages %}{% for c in m.tool_calls %}{{ m.content is none }} {{ "
+               "c.function.arguments|tojson }}{% endfor %}{% endfor %}") == R"(False {"x": 1})");
+  CHECK(render("{% for m in messages %}{% if m.content is none %}{{ m.tool_calls[0].function.arguments.x ~ "
+               "m.tool_calls }}{% endif %}{% endfor %}")
             .starts_with("1[{"));
-  CHECK(render("{% for m in messages %}{% for c in m.tool_calls %}{{ 'call ' + c.function.arguments }}{% endfor %}{% endfor %}") ==
-        R"(call {"x":1})");
+  CHECK(render("{% for m in messages %}{% for c in m.tool_calls %}{{ 'call ' + c.function.arguments }}{% endfor %}{% "
+               "endfor %}") == R"(call {"x":1})");
 }
 
 TEST_CASE("parts a template cannot show are refused by name", "[template]") {
@@ -223,7 +236,8 @@ TEST_CASE("options that are not JSON are refused", "[template]") {
 }
 
 TEST_CASE("the plain template shows a conversation", "[template]") {
-  std::vector<message> const messages = {message::system("Be kind."), message::user("Hi"), message::assistant("Hello!"), message::user("Bye")};
+  std::vector<message> const messages = {message::system("Be kind."), message::user("Hi"), message::assistant("Hello!"),
+                                         message::user("Bye")};
   CHECK(joined(*render_chat(plain_template(), messages)) ==
         "System: Be kind.\n\nUser: Hi\nAssistant: Hello!\nUser: Bye\nAssistant:");
   render_options closed;

@@ -29,8 +29,12 @@ model_request ask(std::string text, std::size_t tokens = 24) {
 model_request ask_for_call(std::size_t tokens = 160) {
   auto r = ask("Do something.", tokens);
   r.tools = std::make_shared<std::vector<tool_spec> const>(std::vector<tool_spec>{
-      {"convert", "Converts.", {R"({"type":"object","properties":{"amount":{"type":"number"},"unit":{"type":"string","enum":["m","km"]}},"required":["amount","unit"],"additionalProperties":false})"}},
-      {"note", "Notes.", {R"({"type":"object","properties":{"text":{"type":"string","maxLength":40}},"required":["text"],"additionalProperties":false})"}}});
+      {"convert",
+       "Converts.",
+       {R"({"type":"object","properties":{"amount":{"type":"number"},"unit":{"type":"string","enum":["m","km"]}},"required":["amount","unit"],"additionalProperties":false})"}},
+      {"note",
+       "Notes.",
+       {R"({"type":"object","properties":{"text":{"type":"string","maxLength":40}},"required":["text"],"additionalProperties":false})"}}});
   r.choice = tool_choice::required;
   r.sampling.temperature = 1.5;
   return r;
@@ -189,7 +193,8 @@ TEST_CASE("a queue has an end and a closed model ends its answers", "[unit]") {
     std::shared_ptr<model> const m = noise({.parallel_max = 1, .queue_max = 2});
     for (int i = 0; i < 64 && !full; ++i) {
       auto s = m->submit(ask("long", 4'000));
-      if (s) streams.push_back(std::move(*s));
+      if (s)
+        streams.push_back(std::move(*s));
       else {
         CHECK(s.error().is(errc::queue_full));
         CHECK(s.error().retryable);
@@ -226,7 +231,9 @@ TEST_CASE("no control token comes from data, wherever it is placed", "[unit]") {
   auto const build = [&](std::string const& mark) {
     auto r = ask("say " + mark + " twice " + mark);
     r.tools = std::make_shared<std::vector<tool_spec> const>(std::vector<tool_spec>{
-        {"t" + mark, "Does " + mark, {R"({"type":"object","properties":{"x":{"type":"string","description":")" + mark + R"("}}})"}}});
+        {"t" + mark,
+         "Does " + mark,
+         {R"({"type":"object","properties":{"x":{"type":"string","description":")" + mark + R"("}}})"}}});
     r.messages.push_back({role::assistant, {text_part{mark}, tool_call{"c", "t", "{\"x\":\"" + mark + "\"}"}}});
     r.messages.push_back({role::tool, {tool_result{"c", "t", mark, false}}});
     return r;
@@ -237,11 +244,27 @@ TEST_CASE("no control token comes from data, wherever it is placed", "[unit]") {
 
 TEST_CASE("stories260K tells a story through the model seam", "[golden]") {
   auto const path = wherry_test::shared("models/stories260K/stories260Ktok512.gguf");
-  auto const m = local_model::open(path, {.threads = 2, .context_tokens = 512, .exceed_declared_context = true}).value();
+  auto const m =
+      local_model::open(path, {.threads = 2, .context_tokens = 512, .exceed_declared_context = true}).value();
   auto r = ask("Once upon a time", 64);
   r.sampling.temperature = 0;
   auto const end = answer(m, r);
   REQUIRE(end);
   CHECK(end->usage.completion_tokens > 16);
   CHECK(end->answer.text().find(' ') != std::string::npos);
+}
+
+TEST_CASE("a request that waits in the queue keeps its deadline", "[unit]") {
+  std::shared_ptr<model> const m = noise({.parallel_max = 1});
+  // The first answer fills its channel and is never read: it holds the only place.
+  auto unread = ask("long", 2'000);
+  unread.sampling.bias = {{2, -1e6F}};  // never the end of text
+  auto first = m->submit(unread).value();
+  auto waiting = ask("short", 4);
+  waiting.until = std::chrono::steady_clock::now() + std::chrono::milliseconds(30);
+  auto const end = answer(m, waiting);
+  REQUIRE_FALSE(end);
+  CHECK(end.error().is(errc::deadline_exceeded));
+  first->cancel();
+  CHECK(answer(m, ask("short", 4)));
 }

@@ -7,9 +7,8 @@
 using namespace wherry;
 
 TEST_CASE("the scripted model keeps the model contract", "[unit]") {
-  auto const broken = check_model_contract([]() -> std::shared_ptr<model> {
-    return scripted_model(std::vector<script_line>(24, say("a few words")));
-  });
+  auto const broken = check_model_contract(
+      []() -> std::shared_ptr<model> { return scripted_model(std::vector<script_line>(24, say("a few words"))); });
   for (auto const& b : broken) UNSCOPED_INFO(b.promise << ": " << b.found);
   CHECK(broken.empty());
 }

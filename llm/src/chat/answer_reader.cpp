@@ -68,9 +68,9 @@ void answer_reader::add_output(std::string_view object) {
 }
 
 void answer_reader::broken(std::string const& what) {
-  failure_ = error(errc::model_failed,
-                   "the model's answer breaks its syntax at byte " + std::to_string(offset_) + ": " + what,
-                   "chat.parse_answer");
+  failure_ =
+      error(errc::model_failed, "the model's answer breaks its syntax at byte " + std::to_string(offset_) + ": " + what,
+            "chat.parse_answer");
 }
 
 }  // namespace wherry::inline v0::detail::chat

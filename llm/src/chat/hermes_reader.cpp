@@ -79,8 +79,10 @@ class hermes_reader final : public answer_reader {
       if (continues && reasoning) add_reasoning("\n");
       if (continues && !reasoning) add_text("\n");
     }
-    if (reasoning) add_reasoning(text);
-    else add_text(text);
+    if (reasoning)
+      add_reasoning(text);
+    else
+      add_text(text);
   }
 
   void end() override {

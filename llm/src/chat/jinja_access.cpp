@@ -41,7 +41,8 @@ value item_at(workspace& space, value const& object, std::int64_t index) {
   space.count_text(text.size());
   auto const offsets = character_offsets(text.bytes());
   auto const at = absolute(index, offsets.size() - 1);
-  return at + 1 < offsets.size() ? space.text(text.slice(offsets[at], offsets[at + 1])) : missing("item outside the text");
+  return at + 1 < offsets.size() ? space.text(text.slice(offsets[at], offsets[at + 1]))
+                                 : missing("item outside the text");
 }
 
 value const* find_member(workspace& space, dict_object const& dict, value const& key) {
@@ -53,8 +54,8 @@ value const* find_member(workspace& space, dict_object const& dict, value const&
 
 [[noreturn]] void no_members(value const& object, std::string_view name) {
   auto const* undefined = object.as<undefined_value>();
-  std::string const what = undefined ? "\"" + std::string(undefined->name) + "\", which is undefined"
-                                     : std::string(type_name(object));
+  std::string const what =
+      undefined ? "\"" + std::string(undefined->name) + "\", which is undefined" : std::string(type_name(object));
   fail("cannot look up \"" + std::string(name) + "\" in " + what);
 }
 
@@ -147,7 +148,8 @@ value get_item(workspace& space, value const& object, value const& index) {
 value get_slice(workspace& space, value const& object, value const& start, value const& stop, value const& step) {
   if (auto const* list = object.list()) {
     std::vector<value> items;
-    for_each_index(resolve(start, stop, step, list->items.size()), [&](std::size_t i) { items.push_back(list->items[i]); });
+    for_each_index(resolve(start, stop, step, list->items.size()),
+                   [&](std::size_t i) { items.push_back(list->items[i]); });
     return space.list(std::move(items), object.origin, list->tuple);
   }
   if (!object.text()) fail("cannot slice " + std::string(type_name(object)));

@@ -21,7 +21,8 @@ struct filter_row {
 bool given_value(value const& v) { return !v.is_undefined() && !v.is_none(); }
 bool flag(value const& v, bool otherwise) { return v.is_undefined() ? otherwise : truthy(v); }
 
-// -- text ----------------------------------------------------------------------------------------------------------------
+// -- text
+// ----------------------------------------------------------------------------------------------------------------
 
 value string(workspace& space, value const& v, arguments const& given) {
   bind_arguments("string", given, {});
@@ -53,7 +54,8 @@ value title(workspace& space, value const& v, arguments const& given) {
   bool begins = true;
   for (std::size_t i = 0; i < bytes.size();) {
     std::size_t const size = character_size(bytes, i);
-    bool const separator = is_space(code_point_at(bytes, i)) || std::string_view("-({[<").find(bytes[i]) != std::string_view::npos;
+    bool const separator =
+        is_space(code_point_at(bytes, i)) || std::string_view("-({[<").find(bytes[i]) != std::string_view::npos;
     out.append(cased(text.slice(i, i + size), begins && !separator ? text_case::upper : text_case::lower));
     begins = separator;
     i += size;
@@ -120,7 +122,8 @@ value safe(workspace& space, value const& v, arguments const& given) {
   return out;
 }
 
-// -- JSON ----------------------------------------------------------------------------------------------------------------
+// -- JSON
+// ----------------------------------------------------------------------------------------------------------------
 
 value tojson(workspace& space, value const& v, arguments const& given) {
   auto const bound = bind_arguments("tojson", given, {"ensure_ascii", "indent", "separators", "sort_keys"});
@@ -148,7 +151,8 @@ value parse_json_text(workspace& space, value const& v, arguments const& given) 
   return from_json(space, *parsed, origin_of(v));
 }
 
-// -- numbers -------------------------------------------------------------------------------------------------------------
+// -- numbers
+// -------------------------------------------------------------------------------------------------------------
 
 std::optional<double> parsed_float(std::string_view text) {
   text = lstripped(text.substr(0, rstripped_size(text)));
@@ -176,8 +180,10 @@ value to_int(workspace&, value const& v, arguments const& given) {
     if (digits.starts_with('+')) digits.remove_prefix(1);
     std::int64_t parsed = 0;
     auto const [end, status] = std::from_chars(digits.data(), digits.data() + digits.size(), parsed);
-    if (status == std::errc{} && end == digits.data() + digits.size()) number = parsed;
-    else if (auto const real = parsed_float(digits)) number = truncated(*real);
+    if (status == std::errc{} && end == digits.data() + digits.size())
+      number = parsed;
+    else if (auto const real = parsed_float(digits))
+      number = truncated(*real);
   } else if (auto const* real = v.as<double>()) {
     number = truncated(*real);
   }
@@ -209,7 +215,8 @@ value round(workspace&, value const& v, arguments const& given) {
   return {std::nearbyint(number * scale) / scale, v.origin};
 }
 
-// -- lists and dicts -------------------------------------------------------------------------------------------------------
+// -- lists and dicts
+// -------------------------------------------------------------------------------------------------------
 
 value length(workspace&, value const& v, arguments const& given) {
   bind_arguments("length", given, {});
@@ -241,7 +248,8 @@ value member_at(workspace& space, value v, value const& path) {
     std::size_t const dot = rest.find('.');
     std::string_view const step = rest.substr(0, dot);
     std::int64_t index = 0;
-    bool const numeric = !step.empty() && std::all_of(step.begin(), step.end(), [](char c) { return c >= '0' && c <= '9'; }) &&
+    bool const numeric = !step.empty() &&
+                         std::all_of(step.begin(), step.end(), [](char c) { return c >= '0' && c <= '9'; }) &&
                          std::from_chars(step.data(), step.data() + step.size(), index).ec == std::errc{};
     v = get_item(space, v, numeric ? integer(index) : space.text(std::string(step), text_origin::from_template));
     if (dot == std::string_view::npos) return v;
@@ -286,7 +294,8 @@ value sort(workspace& space, value const& v, arguments const& given) {
   auto const list = iterate(space, v);
   std::vector<value> keys;
   for (auto const& item : list)
-    keys.push_back(sort_key(space, given_value(bound[2]) ? member_at(space, item, bound[2]) : item, flag(bound[1], false)));
+    keys.push_back(
+        sort_key(space, given_value(bound[2]) ? member_at(space, item, bound[2]) : item, flag(bound[1], false)));
   return sorted_by(space, list, keys, flag(bound[0], false), origin_of(v));
 }
 
@@ -350,7 +359,8 @@ value fallback(workspace&, value const& v, arguments const& given) {
   return given.positional.empty() && given.named.empty() ? value{std::make_shared<marked_text const>()} : bound[0];
 }
 
-// -- map, select, reject -----------------------------------------------------------------------------------------------------
+// -- map, select, reject
+// -----------------------------------------------------------------------------------------------------
 
 // What map and select walk over: nothing where the operand is none or otherwise false.
 std::vector<value> elements(workspace& space, value const& v) {

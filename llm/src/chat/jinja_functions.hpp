@@ -32,7 +32,8 @@ marked_text percent_format(workspace& space, marked_text const& format, value co
 std::vector<value> bind_arguments(std::string_view function, arguments const& given,
                                   std::initializer_list<std::string_view> parameters);
 
-// -- operations on text that filters and methods share; each keeps the origin of every byte ------------------------------
+// -- operations on text that filters and methods share; each keeps the origin of every byte
+// ------------------------------
 
 /// With &, <, >, " and ' as HTML entities.
 marked_text escaped(marked_text const& text);

@@ -134,9 +134,12 @@ class interpreter {
       auto const& [name, fallback] = parameters[i];
       auto const named = std::find_if(given.named.begin(), given.named.end(),
                                       [&, &n = name](auto const& argument) { return argument.first == n; });
-      if (i < given.positional.size()) inner.names[name] = given.positional[i];
-      else if (named != given.named.end()) inner.names[name] = named->second;
-      else inner.names[name] = fallback ? evaluate(*fallback, inner) : value{undefined_value{name}};
+      if (i < given.positional.size())
+        inner.names[name] = given.positional[i];
+      else if (named != given.named.end())
+        inner.names[name] = named->second;
+      else
+        inner.names[name] = fallback ? evaluate(*fallback, inner) : value{undefined_value{name}};
     }
     marked_text out;
     run(macro.body, inner, out);

@@ -10,6 +10,7 @@
 namespace wherry::inline v0::detail::chat {
 
 /// Renders a template with variables. Throws failure.
-marked_text run_template(workspace& space, block const& body, std::vector<std::pair<std::string, value>> const& variables);
+marked_text run_template(workspace& space, block const& body,
+                         std::vector<std::pair<std::string, value>> const& variables);
 
 }  // namespace wherry::inline v0::detail::chat

@@ -37,10 +37,14 @@ class json_writer {
     descent const level(space_);
     space_.step();
     space_.check_size(out_.size());
-    if (auto const* text = v.text()) write_string(*text);
-    else if (auto const* list = v.list()) write_list(*list);
-    else if (auto const* dict = v.dict()) write_dict(*dict);
-    else put(scalar(v));
+    if (auto const* text = v.text())
+      write_string(*text);
+    else if (auto const* list = v.list())
+      write_list(*list);
+    else if (auto const* dict = v.dict())
+      write_dict(*dict);
+    else
+      put(scalar(v));
   }
 
   static std::string scalar(value const& v) {
@@ -102,8 +106,10 @@ class json_writer {
     for (std::size_t i = 0; i < bytes.size();) {
       std::size_t const size = character_size(bytes, i);
       std::string const escaped = escape(bytes, i);
-      if (escaped.empty()) out_.append(text, i, i + size);
-      else out_.append(escaped, text.origin_at(i));
+      if (escaped.empty())
+        out_.append(text, i, i + size);
+      else
+        out_.append(escaped, text.origin_at(i));
       i += size;
     }
     put("\"");

@@ -19,8 +19,10 @@ std::string normalised(std::string_view source) {
   std::string out;
   out.reserve(source.size());
   for (std::size_t i = 0; i < source.size(); ++i) {
-    if (source[i] != '\r') out += source[i];
-    else if (out += '\n'; i + 1 < source.size() && source[i + 1] == '\n') ++i;
+    if (source[i] != '\r')
+      out += source[i];
+    else if (out += '\n'; i + 1 < source.size() && source[i + 1] == '\n')
+      ++i;
   }
   if (!out.empty() && out.back() == '\n') out.pop_back();
   return out;
@@ -53,9 +55,12 @@ class lexer {
     move_to(open);
     source_position const begin = position();
     move_to(open + (signed_tag ? 3 : 2));
-    if (kind == '#') skip_comment(begin);
-    else if (kind == '{') read_tag(begin, token_type::output_begin, token_type::output_end);
-    else if (!raw_block(begin)) read_tag(begin, token_type::block_begin, token_type::block_end);
+    if (kind == '#')
+      skip_comment(begin);
+    else if (kind == '{')
+      read_tag(begin, token_type::output_begin, token_type::output_end);
+    else if (!raw_block(begin))
+      read_tag(begin, token_type::block_begin, token_type::block_end);
   }
 
   std::size_t find_tag(std::size_t from) const {
@@ -81,8 +86,10 @@ class lexer {
   // Moves behind a tag's last two characters and over what its sign or trim_blocks removes.
   void leave_tag(char sign, bool trims_newline) {
     std::size_t next = at_ + 2;
-    if (sign == '-') next += source_.size() - next - lstripped(std::string_view(source_).substr(next)).size();
-    else if (sign != '+' && trims_newline && next < source_.size() && source_[next] == '\n') ++next;
+    if (sign == '-')
+      next += source_.size() - next - lstripped(std::string_view(source_).substr(next)).size();
+    else if (sign != '+' && trims_newline && next < source_.size() && source_[next] == '\n')
+      ++next;
     move_to(next);
     line_starts_ = source_[next - 1] == '\n';
   }
@@ -152,10 +159,14 @@ class lexer {
 
   void read_token(std::vector<char>& brackets) {
     char const c = source_[at_];
-    if (c == '"' || c == '\'') read_string(c);
-    else if (is_digit(c)) read_number();
-    else if (is_name_start(c)) read_name();
-    else read_symbol(brackets);
+    if (c == '"' || c == '\'')
+      read_string(c);
+    else if (is_digit(c))
+      read_number();
+    else if (is_name_start(c))
+      read_name();
+    else
+      read_symbol(brackets);
   }
 
   void read_name() {
@@ -196,9 +207,9 @@ class lexer {
   }
 
   void read_symbol(std::vector<char>& brackets) {
-    static constexpr std::array<std::string_view, 29> symbols = {
-        "**", "//", "==", "!=", "<=", ">=", "+", "-", "*", "/", "%", "~", "<", ">", "=",
-        "(",  ")",  "[",  "]",  "{",  "}",  ",", ".", ":", "|", ";", "&", "!", "^"};
+    static constexpr std::array<std::string_view, 29> symbols = {"**", "//", "==", "!=", "<=", ">=", "+", "-", "*", "/",
+                                                                 "%",  "~",  "<",  ">",  "=",  "(",  ")", "[", "]", "{",
+                                                                 "}",  ",",  ".",  ":",  "|",  ";",  "&", "!", "^"};
     source_position const begin = position();
     for (auto const symbol : symbols) {
       if (!looking_at(symbol, 0)) continue;
@@ -220,8 +231,10 @@ class lexer {
     std::string text;
     std::size_t i = at_ + 1;
     while (i < source_.size() && source_[i] != quote) {
-      if (source_[i] == '\\' && i + 1 < source_.size()) i = read_escape(i + 1, text, begin);
-      else text += source_[i++];
+      if (source_[i] == '\\' && i + 1 < source_.size())
+        i = read_escape(i + 1, text, begin);
+      else
+        text += source_[i++];
     }
     if (i >= source_.size()) broken("the string is not closed", begin);
     push(token_type::string, std::move(text), begin);

@@ -22,7 +22,8 @@ std::int64_t count_argument(value const& v, std::string_view function) {
   return v.is_undefined() || v.is_none() ? -1 : to_integer(v, std::string(function) + "'s count");
 }
 
-// -- str ---------------------------------------------------------------------------------------------------------------
+// -- str
+// ---------------------------------------------------------------------------------------------------------------
 
 template <bool left, bool right>
 value strip(workspace& space, value const& self, arguments const& given) {
@@ -126,8 +127,8 @@ value splitlines(workspace& space, value const& self, arguments const& given) {
 
 value replace(workspace& space, value const& self, arguments const& given) {
   auto const bound = bind_arguments("replace", given, {"old", "new", "count"});
-  return space.text(replaced(space, *self.text(), text_argument(bound[0], "replace"), text_argument(bound[1], "replace"),
-                             count_argument(bound[2], "replace")));
+  return space.text(replaced(space, *self.text(), text_argument(bound[0], "replace"),
+                             text_argument(bound[1], "replace"), count_argument(bound[2], "replace")));
 }
 
 value join(workspace& space, value const& self, arguments const& given) {
@@ -201,7 +202,8 @@ value format(workspace& space, value const& self, arguments const& given) {
   return space.text(std::move(out));
 }
 
-// -- dict --------------------------------------------------------------------------------------------------------------
+// -- dict
+// --------------------------------------------------------------------------------------------------------------
 
 value get(workspace& space, value const& self, arguments const& given) {
   auto const bound = bind_arguments("get", given, {"key", "default"});
@@ -256,7 +258,8 @@ value copy_dict(workspace& space, value const& self, arguments const& given) {
   return space.dict(self.dict()->members, self.origin);
 }
 
-// -- list --------------------------------------------------------------------------------------------------------------
+// -- list
+// --------------------------------------------------------------------------------------------------------------
 
 value append(workspace& space, value const& self, arguments const& given) {
   auto bound = bind_arguments("append", given, {"item"});
@@ -323,8 +326,13 @@ constexpr method_row text_methods[] = {
     {"upper", change_case<text_case::upper>},
 };
 constexpr method_row dict_methods[] = {
-    {"copy", copy_dict},     {"get", get},       {"items", items}, {"keys", keys_or_values<true>},
-    {"pop", pop_member},     {"update", update}, {"values", keys_or_values<false>},
+    {"copy", copy_dict},
+    {"get", get},
+    {"items", items},
+    {"keys", keys_or_values<true>},
+    {"pop", pop_member},
+    {"update", update},
+    {"values", keys_or_values<false>},
 };
 constexpr method_row list_methods[] = {
     {"append", append}, {"count", count_items}, {"extend", extend}, {"index", index_of}, {"pop", pop_item},
@@ -344,9 +352,8 @@ value bound_method(workspace& space, value const& object, std::string_view name)
                           : object.list() ? find_row(list_methods, name)
                                           : nullptr;
   if (!row) return {undefined_value{name}};
-  return space.function(row->name, [body = row->body, object](workspace& s, arguments const& given) {
-    return body(s, object, given);
-  });
+  return space.function(
+      row->name, [body = row->body, object](workspace& s, arguments const& given) { return body(s, object, given); });
 }
 
 }  // namespace wherry::inline v0::detail::chat

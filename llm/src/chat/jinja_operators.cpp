@@ -13,12 +13,15 @@ namespace {
   for (auto const* v : {&a, &b})
     if (auto const* undefined = v->as<undefined_value>())
       fail("cannot use \"" + std::string(undefined->name) + "\", which is undefined, with " + std::string(symbol));
-  fail("cannot apply " + std::string(symbol) + " to " + std::string(type_name(a)) + " and " + std::string(type_name(b)));
+  fail("cannot apply " + std::string(symbol) + " to " + std::string(type_name(a)) + " and " +
+       std::string(type_name(b)));
 }
 [[noreturn]] void too_large() { fail("an integer of the template leaves 64 bits", errc::limit_reached); }
 
 bool integral(value const& v) { return v.as<bool>() || v.as<std::int64_t>(); }
-double real(value const& v) { return v.as<double>() ? *v.as<double>() : static_cast<double>(to_integer(v, "a number")); }
+double real(value const& v) {
+  return v.as<double>() ? *v.as<double>() : static_cast<double>(to_integer(v, "a number"));
+}
 
 value power(std::int64_t base, std::int64_t exponent, text_origin origin) {
   if (exponent < 0) return {std::pow(static_cast<double>(base), static_cast<double>(exponent)), origin};

@@ -103,8 +103,7 @@ class parser {
       return continue_statement{};
     }
     for (auto const known : {"block", "call", "extends", "import", "include", "from", "do", "autoescape", "trans"})
-      if (word == known)
-        broken("the statement \"" + word + "\" is not supported in chat templates", errc::unsupported);
+      if (word == known) broken("the statement \"" + word + "\" is not supported in chat templates", errc::unsupported);
     broken("\"" + word + "\" is no statement that can stand here");
   }
 
@@ -174,7 +173,8 @@ class parser {
       }
       std::string name = expect_name();
       expression_ptr fallback;
-      if (take_symbol("=")) fallback = parse_expression();
+      if (take_symbol("="))
+        fallback = parse_expression();
       else if (!out.parameters.empty() && out.parameters.back().second)
         broken("a parameter without a default follows one with a default");
       out.parameters.emplace_back(std::move(name), std::move(fallback));
@@ -287,8 +287,8 @@ class parser {
 
   std::optional<comparison> take_comparison() {
     static constexpr std::pair<std::string_view, comparison> symbols[] = {
-        {"==", comparison::equal},       {"!=", comparison::not_equal},     {"<", comparison::less},
-        {"<=", comparison::less_equal},  {">", comparison::greater},        {">=", comparison::greater_equal}};
+        {"==", comparison::equal},      {"!=", comparison::not_equal}, {"<", comparison::less},
+        {"<=", comparison::less_equal}, {">", comparison::greater},    {">=", comparison::greater_equal}};
     for (auto const& [symbol, op] : symbols)
       if (take_symbol(symbol)) return op;
     if (take_word("in")) return comparison::in;
@@ -526,8 +526,10 @@ class parser {
     std::string name = expect_name();
     if (!is_test(name)) broken("there is no test \"" + name + "\"", errc::unsupported, name_at);
     argument_list arguments;
-    if (take_symbol("(")) arguments = parse_arguments();
-    else if (test_argument_follows()) arguments.positional.push_back(parse_postfix(parse_primary()));
+    if (take_symbol("("))
+      arguments = parse_arguments();
+    else if (test_argument_follows())
+      arguments.positional.push_back(parse_postfix(parse_primary()));
     auto const depth = std::max(deepest(operand), deepest(arguments));
     return make(at, depth, test_call{std::move(operand), std::move(name), std::move(arguments), negated});
   }

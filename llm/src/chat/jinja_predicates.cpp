@@ -31,7 +31,8 @@ constexpr test_row tests[] = {
     {"boolean", [](workspace&, value const& v, arguments const&) { return v.as<bool>() != nullptr; }},
     {"callable", [](workspace&, value const& v, arguments const&) { return v.object<function_object>() != nullptr; }},
     {"defined", [](workspace&, value const& v, arguments const&) { return !v.is_undefined(); }},
-    {"divisibleby", [](workspace&, value const& v, arguments const& g) {
+    {"divisibleby",
+     [](workspace&, value const& v, arguments const& g) {
        return remainder_by(v, to_integer(only_argument(g), "divisibleby's argument")) == 0;
      }},
     {"eq", [](workspace& s, value const& v, arguments const& g) { return equal(s, v, only_argument(g)); }},
@@ -43,11 +44,11 @@ constexpr test_row tests[] = {
     {"gt", [](workspace& s, value const& v, arguments const& g) { return less(s, only_argument(g), v); }},
     {"in", [](workspace& s, value const& v, arguments const& g) { return contains(s, only_argument(g), v); }},
     {"integer", [](workspace&, value const& v, arguments const&) { return is_plain_integer(v); }},
-    {"iterable", [](workspace&, value const& v, arguments const&) {
-       return v.text() || v.list() || v.dict() || v.is_undefined();
-     }},
+    {"iterable",
+     [](workspace&, value const& v, arguments const&) { return v.text() || v.list() || v.dict() || v.is_undefined(); }},
     {"le", [](workspace& s, value const& v, arguments const& g) { return !less(s, only_argument(g), v); }},
-    {"lower", [](workspace& s, value const& v, arguments const&) {
+    {"lower",
+     [](workspace& s, value const& v, arguments const&) {
        auto const text = to_text(s, v);
        return !text.empty() && cased(text, text_case::lower).bytes() == text.bytes();
      }},
@@ -57,28 +58,31 @@ constexpr test_row tests[] = {
     {"none", [](workspace&, value const& v, arguments const&) { return v.is_none(); }},
     {"number", [](workspace&, value const& v, arguments const&) { return is_number(v); }},
     {"odd", [](workspace&, value const& v, arguments const&) { return remainder_by(v, 2) != 0; }},
-    {"sameas", [](workspace& s, value const& v, arguments const& g) {
+    {"sameas",
+     [](workspace& s, value const& v, arguments const& g) {
        value const& other = only_argument(g);
        return v.data.index() == other.data.index() && equal(s, v, other);
      }},
-    {"sequence", [](workspace&, value const& v, arguments const&) {
-       return v.text() || v.list() || v.dict() || v.is_undefined();
-     }},
+    {"sequence",
+     [](workspace&, value const& v, arguments const&) { return v.text() || v.list() || v.dict() || v.is_undefined(); }},
     {"string", [](workspace&, value const& v, arguments const&) { return v.text() != nullptr; }},
     {"true", [](workspace&, value const& v, arguments const&) { return v.as<bool>() && *v.as<bool>(); }},
     {"undefined", [](workspace&, value const& v, arguments const&) { return v.is_undefined(); }},
-    {"upper", [](workspace& s, value const& v, arguments const&) {
+    {"upper",
+     [](workspace& s, value const& v, arguments const&) {
        auto const text = to_text(s, v);
        return !text.empty() && cased(text, text_case::upper).bytes() == text.bytes();
      }},
 };
 
 test_row const* find_test(std::string_view name) noexcept {
-  auto const* found = std::find_if(std::begin(tests), std::end(tests), [&](test_row const& row) { return row.name == name; });
+  auto const* found =
+      std::find_if(std::begin(tests), std::end(tests), [&](test_row const& row) { return row.name == name; });
   return found == std::end(tests) ? nullptr : found;
 }
 
-// -- global functions ----------------------------------------------------------------------------------------------------
+// -- global functions
+// ----------------------------------------------------------------------------------------------------
 
 value range(workspace& space, arguments const& given) {
   auto const bound = bind_arguments("range", given, {"start", "stop", "step"});

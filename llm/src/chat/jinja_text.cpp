@@ -54,8 +54,10 @@ marked_text cased(marked_text const& text, text_case to) {
                                 : begins                 ? letter_case::title
                                                          : letter_case::lower;
     bool const broken_byte = size == 1 && code == 0xFFFD;
-    if (broken_byte) out.append(text, i, i + size);
-    else out.append(with_case(code, mapping), text.origin_at(i));
+    if (broken_byte)
+      out.append(text, i, i + size);
+    else
+      out.append(with_case(code, mapping), text.origin_at(i));
     behind_cased = is_cased(code);
     i += size;
   }

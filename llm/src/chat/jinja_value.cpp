@@ -15,15 +15,13 @@ dict_object* value::dict() const noexcept {
   return found && !found->is_namespace ? found : nullptr;
 }
 
-text_origin joined_origin(text_origin a, text_origin b) noexcept {
-  return a == text_origin::from_data ? a : b;
-}
+text_origin joined_origin(text_origin a, text_origin b) noexcept { return a == text_origin::from_data ? a : b; }
 
 text_origin origin_of(value const& v) noexcept { return v.text() ? v.text()->overall_origin() : v.origin; }
 
 std::string_view type_name(value const& v) noexcept {
-  static constexpr std::array<std::string_view, 11> names = {
-      "undefined", "None", "bool", "int", "float", "int", "str", "list", "dict", "function", "loop"};
+  static constexpr std::array<std::string_view, 11> names = {"undefined", "None", "bool", "int",      "float", "int",
+                                                             "str",       "list", "dict", "function", "loop"};
   if (auto const* list = v.list(); list && list->tuple) return "tuple";
   if (auto const* dict = v.object<dict_object>(); dict && dict->is_namespace) return "namespace";
   return names[v.data.index()];
@@ -54,7 +52,8 @@ std::string float_text(double number) {
   if (std::isnan(number)) return "nan";
   if (std::isinf(number)) return number > 0 ? "inf" : "-inf";
   std::array<char, 64> buffer;
-  auto const end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), number, std::chars_format::scientific).ptr;
+  auto const end =
+      std::to_chars(buffer.data(), buffer.data() + buffer.size(), number, std::chars_format::scientific).ptr;
   std::string_view const shortest(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
   int const exponent = std::stoi(std::string(shortest.substr(shortest.find('e') + 1)));
   // Python writes an exponent below 1e-4 and from 1e16 on; otherwise digits with a point.
@@ -70,7 +69,8 @@ bool holds_data(workspace& space, value const& v) {
   space.step();
   if (origin_of(v) == text_origin::from_data) return true;
   if (auto const* list = v.list())
-    return std::any_of(list->items.begin(), list->items.end(), [&](value const& item) { return holds_data(space, item); });
+    return std::any_of(list->items.begin(), list->items.end(),
+                       [&](value const& item) { return holds_data(space, item); });
   if (auto const* dict = v.object<dict_object>())
     return std::any_of(dict->members.begin(), dict->members.end(), [&](auto const& member) {
       return holds_data(space, member.first) || holds_data(space, member.second);
@@ -90,16 +90,22 @@ void append_quoted(marked_text& out, marked_text const& text, text_origin punctu
     std::size_t const size = character_size(bytes, i);
     unsigned char const c = static_cast<unsigned char>(bytes[i]);
     std::string escaped;
-    if (c == static_cast<unsigned char>(quote) || c == '\\') escaped = {'\\', static_cast<char>(c)};
-    else if (c == '\n') escaped = "\\n";
-    else if (c == '\r') escaped = "\\r";
-    else if (c == '\t') escaped = "\\t";
+    if (c == static_cast<unsigned char>(quote) || c == '\\')
+      escaped = {'\\', static_cast<char>(c)};
+    else if (c == '\n')
+      escaped = "\\n";
+    else if (c == '\r')
+      escaped = "\\r";
+    else if (c == '\t')
+      escaped = "\\t";
     else if (c < 0x20 || c == 0x7F) {
       static constexpr char digits[] = "0123456789abcdef";
       escaped = {'\\', 'x', digits[c >> 4], digits[c & 15]};
     }
-    if (escaped.empty()) out.append(text, i, i + size);
-    else out.append(escaped, text.origin_at(i));
+    if (escaped.empty())
+      out.append(text, i, i + size);
+    else
+      out.append(escaped, text.origin_at(i));
     i += size;
   }
   out.append(std::string_view(&quote, 1), punctuation);
@@ -144,11 +150,16 @@ void append_repr(workspace& space, marked_text& out, value const& v, text_origin
   descent const level(space);
   space.step();
   space.check_size(out.size());
-  if (auto const* text = v.text()) append_quoted(out, *text, punctuation);
-  else if (auto const* list = v.list()) append_list(space, out, *list, punctuation);
-  else if (auto const* dict = v.object<dict_object>()) append_dict(space, out, *dict, punctuation);
-  else if (v.is_undefined()) out.append("Undefined", punctuation);
-  else out.append(scalar_text(v), punctuation);
+  if (auto const* text = v.text())
+    append_quoted(out, *text, punctuation);
+  else if (auto const* list = v.list())
+    append_list(space, out, *list, punctuation);
+  else if (auto const* dict = v.object<dict_object>())
+    append_dict(space, out, *dict, punctuation);
+  else if (v.is_undefined())
+    out.append("Undefined", punctuation);
+  else
+    out.append(scalar_text(v), punctuation);
 }
 
 // Integers and booleans as an integer, floats as a float.
@@ -171,8 +182,9 @@ bool to_number(value const& v, number& out) {
 bool equal_dicts(workspace& space, dict_object const& a, dict_object const& b) {
   if (a.members.size() != b.members.size()) return false;
   for (auto const& [key, member] : a.members) {
-    auto const found = std::find_if(b.members.begin(), b.members.end(),
-                                    [&, &wanted = key](auto const& other) { return equal(space, wanted, other.first); });
+    auto const found = std::find_if(b.members.begin(), b.members.end(), [&, &wanted = key](auto const& other) {
+      return equal(space, wanted, other.first);
+    });
     if (found == b.members.end() || !equal(space, member, found->second)) return false;
   }
   return true;
@@ -193,8 +205,7 @@ bool equal(workspace& space, value const& a, value const& b) {
   descent const level(space);
   space.step();
   number x, y;
-  if (to_number(a, x) && to_number(b, y))
-    return x.floating || y.floating ? x.real == y.real : x.integer == y.integer;
+  if (to_number(a, x) && to_number(b, y)) return x.floating || y.floating ? x.real == y.real : x.integer == y.integer;
   if (a.data.index() != b.data.index()) return false;
   if (a.is_undefined() || a.is_none()) return true;
   if (auto const* text = a.text()) return text->bytes() == b.text()->bytes();

@@ -24,14 +24,20 @@ std::size_t value_end(std::string_view text, std::size_t at) {
 
 bool json_scanner::take(char byte) noexcept {
   if (in_string_) {
-    if (escaped_) escaped_ = false;
-    else if (byte == '\\') escaped_ = true;
-    else if (byte == '"') in_string_ = false;
+    if (escaped_)
+      escaped_ = false;
+    else if (byte == '\\')
+      escaped_ = true;
+    else if (byte == '"')
+      in_string_ = false;
     return false;
   }
-  if (byte == '"') in_string_ = true;
-  else if (byte == '{' || byte == '[') ++depth_;
-  else if ((byte == '}' || byte == ']') && depth_ > 0) return --depth_ == 0;
+  if (byte == '"')
+    in_string_ = true;
+  else if (byte == '{' || byte == '[')
+    ++depth_;
+  else if ((byte == '}' || byte == ']') && depth_ > 0)
+    return --depth_ == 0;
   return false;
 }
 

@@ -20,8 +20,10 @@ text_origin marked_text::overall_origin() const noexcept {
 void marked_text::append(std::string_view more, text_origin origin) {
   if (more.empty()) return;
   bytes_ += more;
-  if (!runs_.empty() && runs_.back().origin == origin) runs_.back().end = bytes_.size();
-  else runs_.push_back({bytes_.size(), origin});
+  if (!runs_.empty() && runs_.back().origin == origin)
+    runs_.back().end = bytes_.size();
+  else
+    runs_.push_back({bytes_.size(), origin});
 }
 
 void marked_text::append(marked_text const& more) { append(more, 0, more.size()); }
@@ -58,8 +60,7 @@ std::vector<prompt_piece> marked_text::pieces() const {
 }
 
 std::vector<marked_text::run>::const_iterator marked_text::run_at(std::size_t offset) const {
-  return std::upper_bound(runs_.begin(), runs_.end(), offset,
-                          [](std::size_t at, run const& r) { return at < r.end; });
+  return std::upper_bound(runs_.begin(), runs_.end(), offset, [](std::size_t at, run const& r) { return at < r.end; });
 }
 
 }  // namespace wherry::inline v0::detail::chat

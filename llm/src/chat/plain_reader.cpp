@@ -51,15 +51,19 @@ class plain_reader final : public answer_reader {
     if (!scanner_.take(byte)) return;
     state_ = state::done;
     bool const is_output = options_.output && held_.find_first_not_of(white_space, 1) == held_.find("\"output\"");
-    if (is_output) add_output(held_);
-    else if (options_.tools) add_call(held_, "tool");
-    else broken("the object is no output");
+    if (is_output)
+      add_output(held_);
+    else if (options_.tools)
+      add_call(held_, "tool");
+    else
+      broken("the object is no output");
   }
 
   void end() override {
     if (state_ == state::object || (state_ == state::deciding && !text_allowed_))
       broken("the answer ends before its JSON object does");
-    else if (state_ == state::deciding) add_text(held_);
+    else if (state_ == state::deciding)
+      add_text(held_);
   }
 
   answer_options options_;

@@ -33,17 +33,23 @@ result<json> message_json(message const& m, call_shape shape) {
   std::string reasoning;
   json calls = json::array();
   for (auto const& part : m.parts) {
-    if (auto const* written = std::get_if<text_part>(&part)) text += written->text;
-    else if (auto const* thought = std::get_if<reasoning_part>(&part)) reasoning += thought->text;
-    else if (auto const* call = std::get_if<tool_call>(&part)) calls.push_back(call_json(*call, shape));
+    if (auto const* written = std::get_if<text_part>(&part))
+      text += written->text;
+    else if (auto const* thought = std::get_if<reasoning_part>(&part))
+      reasoning += thought->text;
+    else if (auto const* call = std::get_if<tool_call>(&part))
+      calls.push_back(call_json(*call, shape));
     else if (auto const kind = kind_of(part);
              kind == part_kind::image || kind == part_kind::audio || kind == part_kind::file)
       return error(errc::model_refused_part,
-                   std::string("a chat template takes text; the message holds a part of kind ") + to_string(kind), where);
+                   std::string("a chat template takes text; the message holds a part of kind ") + to_string(kind),
+                   where);
   }
   json out = {{"role", to_string(m.role)}};
-  if (text.empty() && !calls.empty() && shape.null_content) out["content"] = nullptr;
-  else out["content"] = std::move(text);
+  if (text.empty() && !calls.empty() && shape.null_content)
+    out["content"] = nullptr;
+  else
+    out["content"] = std::move(text);
   if (!reasoning.empty()) out["reasoning_content"] = std::move(reasoning);
   if (!calls.empty()) out["tool_calls"] = std::move(calls);
   return out;

@@ -66,7 +66,8 @@ task<result<model_event>> answer_channel::async_next() {
         decltype(handler) resume;
         asio::executor_work_guard<asio::any_io_executor> guard;
       };
-      auto shared = std::make_shared<waiter>(waiter{std::move(handler), asio::make_work_guard(asio::any_io_executor(home))});
+      auto shared =
+          std::make_shared<waiter>(waiter{std::move(handler), asio::make_work_guard(asio::any_io_executor(home))});
       std::function<void()> wake = [shared] {
         auto const executor = shared->guard.get_executor();
         asio::post(executor, [shared] {

@@ -41,8 +41,8 @@ class answer_channel {
   std::deque<result<model_event>> items_;
   std::function<void()> waiting_;  // resumes the consumer
   std::function<void()> wake_;
-  bool closed_ = false;            // the producer is done
-  bool drained_ = false;           // the consumer has seen the last item
+  bool closed_ = false;   // the producer is done
+  bool drained_ = false;  // the consumer has seen the last item
   std::atomic<bool> cancelled_{false};
 };
 

@@ -28,7 +28,8 @@ expr plain_answer(model_request const& request, answer_options const& may) {
     for (auto const& tool : *request.tools)
       ways.push_back(sequence({literal("{\"tool\":" + quoted(tool.name) + ",\"arguments\":"),
                                grammar::json_schema(tool.input_schema), literal("}")}));
-  if (may.output) ways.push_back(sequence({literal("{\"output\":"), grammar::json_schema(*request.output_schema), literal("}")}));
+  if (may.output)
+    ways.push_back(sequence({literal("{\"output\":"), grammar::json_schema(*request.output_schema), literal("}")}));
   // The reader takes text that begins like an object for one.
   if (may.free_text) ways.push_back(text_without({"{\"tool\"", "{\"output\""}));
   return choice(std::move(ways));

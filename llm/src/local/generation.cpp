@@ -30,12 +30,16 @@ void generation::start(known_sequence from) {
   logits_.resize(model_.configuration().vocabulary);
 }
 
-bool generation::step(engine::worker_pool& pool) {
+bool generation::is_over() {
   if (channel_->cancelled()) return fail({errc::cancelled, "the answer was cancelled", "local_model"});
-  if (std::chrono::steady_clock::now() >= plan_.request.until)
-    return fail({errc::deadline_exceeded, "the answer was not complete at its deadline; " + std::to_string(produced_) +
-                                              " tokens were computed",
-                 "local_model"});
+  if (std::chrono::steady_clock::now() < plan_.request.until) return false;
+  return fail({errc::deadline_exceeded,
+               "the answer was not complete at its deadline; " + std::to_string(produced_) + " tokens were computed",
+               "local_model"});
+}
+
+bool generation::step(engine::worker_pool& pool) {
+  if (is_over()) return true;
   return sequence_->ids.size() < plan_.prompt.size() ? prefill(pool) : decode(pool);
 }
 
@@ -136,8 +140,10 @@ bool generation::emit_text(std::string_view text) {
   auto events = parser_.push(utf8_repaired(text));
   if (!events) return fail(std::move(events).error());
   for (auto& event : *events) {
-    if (auto* delta = std::get_if<text_delta>(&event)) channel_->push(std::move(*delta));
-    else if (auto* thought = std::get_if<reasoning_delta>(&event)) channel_->push(std::move(*thought));
+    if (auto* delta = std::get_if<text_delta>(&event))
+      channel_->push(std::move(*delta));
+    else if (auto* thought = std::get_if<reasoning_delta>(&event))
+      channel_->push(std::move(*thought));
     else if (auto* ready = std::get_if<tool_call_ready>(&event)) {
       // Ids are stable: the same run, step and place give the same id, also in a replay.
       ready->call.id = "call-" + std::to_string(plan_.request.draws.step) + '-' + std::to_string(calls_.size() + 1);
@@ -164,8 +170,10 @@ bool generation::finish(finish_reason reason) {
     end.answer.parts.push_back(std::move(call));
   }
   // A call or an output is whole whenever the grammar lets it end; text that fills its budget was cut off.
-  if (!end.answer.tool_calls().empty()) reason = finish_reason::tool_calls;
-  else if (!answer->is_output && produced_ == plan_.tokens_max) reason = finish_reason::length;
+  if (!end.answer.tool_calls().empty())
+    reason = finish_reason::tool_calls;
+  else if (!answer->is_output && produced_ == plan_.tokens_max)
+    reason = finish_reason::length;
   end.reason = reason;
   end.usage = {.prompt_tokens = plan_.prompt.size(), .cached_prompt_tokens = cached_, .completion_tokens = produced_};
   end.notices = std::move(plan_.notices);

@@ -22,8 +22,8 @@ namespace local {
 struct generation_plan {
   model_request request;
   std::vector<token_id> prompt;
-  std::size_t tokens_max = 0;                ///< Of the answer; prompt and answer fit the context.
-  std::optional<grammar::program> grammar;   ///< Absent: free text.
+  std::size_t tokens_max = 0;               ///< Of the answer; prompt and answer fit the context.
+  std::optional<grammar::program> grammar;  ///< Absent: free text.
   answer_family const* family = nullptr;
   answer_options may;
   std::vector<notice> notices;
@@ -46,7 +46,9 @@ class generation {
 
   /// Takes over a sequence; what it already holds of the prompt is not computed again.
   void start(known_sequence from);
-  bool started() const noexcept { return sequence_.has_value(); }
+  deadline until() const noexcept { return plan_.request.until; }
+  /// True when the answer is over before its next step: cancelled, or past its deadline. Its reader has been told.
+  bool is_over();
 
   /// Computes a chunk of the prompt or one token. True when the answer has ended, well or not.
   bool step(engine::worker_pool& pool);
@@ -75,11 +77,11 @@ class generation {
   std::optional<grammar::matcher> matcher_;
 
   std::optional<known_sequence> sequence_;
-  std::vector<token_id> history_;       // prompt and answer: what the penalties look at
+  std::vector<token_id> history_;  // prompt and answer: what the penalties look at
   std::vector<float> logits_;
-  std::size_t cached_ = 0;              // prompt tokens that were not computed again
+  std::size_t cached_ = 0;  // prompt tokens that were not computed again
   std::size_t produced_ = 0;
-  std::string held_;                    // decoded bytes not yet handed on: half a code point, or a possible stop string
+  std::string held_;  // decoded bytes not yet handed on: half a code point, or a possible stop string
   std::vector<tool_call> calls_;
 };
 

@@ -20,8 +20,8 @@ namespace {
 
 constexpr std::size_t context_default_max = 8'192;
 constexpr std::size_t threads_default_max = 8;
-constexpr std::size_t programs_max = 32;     // compiled grammars kept
-constexpr std::size_t answer_room_min = 32;  // tokens a request must leave for a free answer
+constexpr std::size_t programs_max = 32;          // compiled grammars kept
+constexpr std::size_t answer_room_min = 32;       // tokens a request must leave for a free answer
 constexpr std::size_t fingerprint_bytes = 4'096;  // of each tensor that enter the fingerprint
 
 std::size_t free_memory_bytes() {
@@ -144,7 +144,8 @@ class local_model::impl final : public model {
                              pieces.front().text.starts_with(*bos);
     auto ids = tokens_.encode(marked, !spelled_out);
     // The file may ask for an end-of-text token after every text; a prompt goes on.
-    if (!ids.empty() && tokens_.eos() && ids.back() == *tokens_.eos() && !joined(pieces).ends_with(*spelled(tokens_.eos())))
+    if (!ids.empty() && tokens_.eos() && ids.back() == *tokens_.eos() &&
+        !joined(pieces).ends_with(*spelled(tokens_.eos())))
       ids.pop_back();
     return ids;
   }
@@ -160,10 +161,10 @@ class local_model::impl final : public model {
     out.notices = missing_features(info_, request);
     std::size_t const wanted = std::min(request.max_tokens, answer_room_min);
     if (out.prompt.empty() || out.prompt.size() + wanted > about_.context)
-      return error{errc::context_overflow, "the prompt has " + std::to_string(out.prompt.size()) +
-                                               " tokens and leaves too little room in a context of " +
-                                               std::to_string(about_.context) +
-                                               "; shorten it or raise local_model_options::context_tokens",
+      return error{errc::context_overflow,
+                   "the prompt has " + std::to_string(out.prompt.size()) +
+                       " tokens and leaves too little room in a context of " + std::to_string(about_.context) +
+                       "; shorten it or raise local_model_options::context_tokens",
                    "model.submit"};
     std::size_t const room = about_.context - out.prompt.size();
     out.tokens_max = std::min(request.max_tokens, room);
@@ -172,10 +173,10 @@ class local_model::impl final : public model {
       if (!program) return std::move(program).error();
       if (auto fits = program->check_budget(out.tokens_max); !fits) {
         if (program->check_budget(request.max_tokens))  // the context is what is too small
-          return error{errc::context_overflow, "after a prompt of " + std::to_string(out.prompt.size()) +
-                                                   " tokens the context of " + std::to_string(about_.context) +
-                                                   " has no room for the shortest valid answer (" +
-                                                   std::to_string(program->shortest_answer()) + " tokens)",
+          return error{errc::context_overflow,
+                       "after a prompt of " + std::to_string(out.prompt.size()) + " tokens the context of " +
+                           std::to_string(about_.context) + " has no room for the shortest valid answer (" +
+                           std::to_string(program->shortest_answer()) + " tokens)",
                        "model.submit"};
         return std::move(fits).error();
       }
@@ -188,7 +189,8 @@ class local_model::impl final : public model {
   }
 
   // Compiling costs more than a token; agents send the same tools again and again.
-  result<grammar::program> compiled(model_request const& request, answer_options const& may, grammar::expr const& expression) {
+  result<grammar::program> compiled(model_request const& request, answer_options const& may,
+                                    grammar::expr const& expression) {
     std::string key;
     for (bool const flag : {may.tools, may.output, may.free_text, may.in_reasoning}) key += flag ? '1' : '0';
     if (may.tools)
@@ -219,7 +221,7 @@ class local_model::impl final : public model {
   model_info info_;
   std::mutex programs_mutex_;
   std::list<std::pair<std::string, grammar::program>> programs_;  // latest first
-  local::scheduler scheduler_;  // last: its thread uses what stands above
+  local::scheduler scheduler_;                                    // last: its thread uses what stands above
 };
 
 namespace {
@@ -235,25 +237,30 @@ result<room> make_room(engine::config const& c, local_model_options const& optio
   out.context = options.context_tokens ? options.context_tokens : std::min(c.context_length, context_default_max);
   if (out.context > c.context_length) {
     if (!options.exceed_declared_context)
-      return error{errc::invalid_argument, "a context of " + std::to_string(out.context) + " was asked for, but the model declares " +
-                                               std::to_string(c.context_length) +
-                                               " positions; set exceed_declared_context (--exceed-context) to go beyond",
+      return error{errc::invalid_argument,
+                   "a context of " + std::to_string(out.context) + " was asked for, but the model declares " +
+                       std::to_string(c.context_length) +
+                       " positions; set exceed_declared_context (--exceed-context) to go beyond",
                    "local_model.open"};
     notices.push_back({"context", "the context of " + std::to_string(out.context) + " exceeds the " +
-                                      std::to_string(c.context_length) + " positions the model declares; quality may suffer"});
+                                      std::to_string(c.context_length) +
+                                      " positions the model declares; quality may suffer"});
   }
   std::size_t const one = out.context * engine::kv_bytes_per_position(c);
   std::size_t const limit = options.kv_bytes_max ? options.kv_bytes_max : free_memory_bytes() / 2;
   if (one > limit)
-    return error{errc::limit_reached, "keys and values of " + std::to_string(out.context) + " positions need " + mebibytes(one) +
-                                          ", more than the " + mebibytes(limit) +
-                                          " allowed; ask for a smaller context or raise kv_bytes_max (--kv-bytes)",
+    return error{errc::limit_reached,
+                 "keys and values of " + std::to_string(out.context) + " positions need " + mebibytes(one) +
+                     ", more than the " + mebibytes(limit) +
+                     " allowed; ask for a smaller context or raise kv_bytes_max (--kv-bytes)",
                  "local_model.open"};
-  out.sequences = std::clamp<std::size_t>(limit / std::max<std::size_t>(one, 1), 1, std::max<std::size_t>(options.parallel_max, 1));
+  out.sequences =
+      std::clamp<std::size_t>(limit / std::max<std::size_t>(one, 1), 1, std::max<std::size_t>(options.parallel_max, 1));
   return out;
 }
 
-result<chat_template> choose_template(gguf_file const& file, local_model_options const& options, local_model_description& about) {
+result<chat_template> choose_template(gguf_file const& file, local_model_options const& options,
+                                      local_model_description& about) {
   auto const own = file.find_string("tokenizer.chat_template");
   if (!options.chat_template && !own) {
     about.chat_template = "built-in \"plain\"";
@@ -264,7 +271,8 @@ result<chat_template> choose_template(gguf_file const& file, local_model_options
   auto parsed = chat_template::parse(options.chat_template ? *options.chat_template : std::string(*own));
   if (parsed) return parsed;
   error e = parsed.error();
-  e.message = "the chat template cannot be used: " + e.message + "; give another with --chat-template or local_model_options::chat_template";
+  e.message = "the chat template cannot be used: " + e.message +
+              "; give another with --chat-template or local_model_options::chat_template";
   return e;
 }
 
@@ -279,8 +287,9 @@ result<std::shared_ptr<local_model::impl>> local_model::impl::make(gguf_file fil
   if (!network) return std::move(network).error();
   auto const& c = (*network)->configuration();
   if (tokens->size() != c.vocabulary)
-    return error{errc::corrupt_file, "the tokenizer has " + std::to_string(tokens->size()) + " entries, but the output head " +
-                                         std::to_string(c.vocabulary),
+    return error{errc::corrupt_file,
+                 "the tokenizer has " + std::to_string(tokens->size()) + " entries, but the output head " +
+                     std::to_string(c.vocabulary),
                  "local_model.open", file.name()};
 
   local_model_description about;

@@ -32,9 +32,10 @@ result<std::unique_ptr<model_stream>> scheduler::submit(generation_plan plan) {
   {
     std::lock_guard const lock(bell_->mutex);
     if (bell_->queue.size() >= options_.queue_max)
-      return error{errc::queue_full, std::to_string(options_.queue_max) +
-                                         " requests already wait for this model; try again, or raise "
-                                         "local_model_options::queue_max",
+      return error{errc::queue_full,
+                   std::to_string(options_.queue_max) +
+                       " requests already wait for this model; try again, or raise "
+                       "local_model_options::queue_max",
                    "model.submit"};
     bell_->queue.push_back(std::move(next));
     ++bell_->rings;
@@ -47,11 +48,17 @@ void scheduler::work() {
   engine::worker_pool pool(static_cast<unsigned>(options_.threads));
   std::uint64_t seen = 0;
   for (;;) {
+    drop_overdue();
     admit();
     bool const moved = step_all(pool);
     std::unique_lock lock(bell_->mutex);
-    // Sleeps only when every answer waits for its reader (or there is none) and nothing was rung since.
-    if (!moved) bell_->rung.wait(lock, [&] { return bell_->rings != seen; });
+    // Sleeps only when every answer waits for its reader (or there is none) and nothing was rung since; wakes for the
+    // next deadline of those that wait.
+    auto const rung = [&] { return bell_->rings != seen; };
+    if (auto const until = next_deadline(); !moved && until == no_deadline)
+      bell_->rung.wait(lock, rung);
+    else if (!moved)
+      bell_->rung.wait_until(lock, until, rung);
     seen = bell_->rings;
     if (bell_->closing) break;
   }
@@ -76,12 +83,27 @@ void scheduler::admit() {
   }
 }
 
+// An answer that waits, in the queue or for its reader, ends at its deadline like one that is being computed.
+void scheduler::drop_overdue() {
+  std::lock_guard const lock(bell_->mutex);
+  std::erase_if(bell_->queue, [](auto const& one) { return one->is_over(); });
+}
+
+// With the bell's mutex held.
+deadline scheduler::next_deadline() const {
+  deadline next = no_deadline;
+  for (auto const& one : active_) next = std::min(next, one->until());
+  for (auto const& one : bell_->queue) next = std::min(next, one->until());
+  return next;
+}
+
 bool scheduler::step_all(engine::worker_pool& pool) {
   bool moved = false;
   for (auto& one : active_) {
-    if (one->channel().full() && !one->channel().cancelled()) continue;
+    bool const reader_is_late = one->channel().full();
+    if (reader_is_late && !one->is_over()) continue;
     moved = true;
-    if (one->step(pool)) {
+    if (reader_is_late || one->step(pool)) {
       keep(one->take_sequence());
       one.reset();
     }
@@ -106,8 +128,10 @@ known_sequence scheduler::sequence_for(std::vector<token_id> const& prompt) {
   constexpr std::size_t worth_taking = 8;
   bool const room = idle_.size() + active_.size() < options_.parallel_max;
   if (best == idle_.end() || (longest < worth_taking && room)) {
-    if (!room && !idle_.empty()) best = std::prev(idle_.end());
-    else return {model_->make_sequence(options_.context_tokens).value(), {}};
+    if (!room && !idle_.empty())
+      best = std::prev(idle_.end());
+    else
+      return {model_->make_sequence(options_.context_tokens).value(), {}};
   }
   known_sequence taken = std::move(*best);
   idle_.erase(best);

@@ -35,6 +35,8 @@ class scheduler {
  private:
   void work();
   void admit();
+  void drop_overdue();
+  deadline next_deadline() const;
   bool step_all(engine::worker_pool& pool);
   known_sequence sequence_for(std::vector<token_id> const& prompt);
   void keep(known_sequence sequence);

@@ -1,7 +1,7 @@
 #include <wherry/llm/scripted_model.hpp>
 
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -20,9 +20,7 @@ script_line say(std::string text) {
   return line;
 }
 
-script_line call(std::string tool, std::string arguments) {
-  return calls({{std::move(tool), std::move(arguments)}});
-}
+script_line call(std::string tool, std::string arguments) { return calls({{std::move(tool), std::move(arguments)}}); }
 
 script_line calls(std::vector<std::pair<std::string, std::string>> tool_and_arguments) {
   script_line line;
@@ -74,8 +72,7 @@ class scripted_stream final : public model_stream {
       : line_(std::move(line)), usage_(usage), notices_(std::move(notices)), until_(until) {}
 
   task<result<model_event>> async_next() override {
-    if (ended_)
-      co_return error{errc::invalid_argument, "the stream has already ended", "model_stream.next"};
+    if (ended_) co_return error{errc::invalid_argument, "the stream has already ended", "model_stream.next"};
     if (cancelled_) co_return over({errc::cancelled, "the answer was cancelled", "scripted_model"});
     while (at_ < line_.parts.size()) {
       auto const& part = line_.parts[at_++];
@@ -147,17 +144,18 @@ class scripted_model::impl final : public model {
       std::lock_guard const lock(mutex_);
       if (next_ == lines_.size() && looping_) next_ = 0;
       if (next_ == lines_.size())
-        return error{errc::script_mismatch, "the scripted model was asked once more, but its script has only " +
-                                                std::to_string(lines_.size()) + " lines; add a line or find the extra request",
+        return error{errc::script_mismatch,
+                     "the scripted model was asked once more, but its script has only " +
+                         std::to_string(lines_.size()) + " lines; add a line or find the extra request",
                      "scripted_model.submit"};
       line = lines_[next_++];
       number = ++asked_;
       if (!looping_) requests_.push_back(request);
     }
     if (auto const said = last_text(request); said.find(line.expects) == std::string::npos)
-      return error{errc::script_mismatch, "request " + std::to_string(number) + " was expected to contain \"" +
-                                              line.expects + "\" in its last message, which reads \"" +
-                                              said + '"',
+      return error{errc::script_mismatch,
+                   "request " + std::to_string(number) + " was expected to contain \"" + line.expects +
+                       "\" in its last message, which reads \"" + said + '"',
                    "scripted_model.submit"};
     std::size_t call_number = 0;
     for (auto& part : line.parts)
@@ -176,8 +174,9 @@ class scripted_model::impl final : public model {
   result<void> finish() const {
     std::lock_guard const lock(mutex_);
     if (looping_ || next_ == lines_.size()) return {};
-    return error{errc::script_mismatch, "the script has " + std::to_string(lines_.size()) + " lines, but only " +
-                                            std::to_string(next_) + " were asked for",
+    return error{errc::script_mismatch,
+                 "the script has " + std::to_string(lines_.size()) + " lines, but only " + std::to_string(next_) +
+                     " were asked for",
                  "scripted_model.finish"};
   }
 
@@ -222,8 +221,8 @@ scripted_model::operator std::shared_ptr<model>() const { return impl_; }
 capabilities scripted_model::default_capabilities() {
   capabilities can;
   can.tools = true;
-  can.parts = capabilities::parts_of({part_kind::text, part_kind::reasoning, part_kind::tool_call, part_kind::tool_result,
-                                      part_kind::citation, part_kind::provider});
+  can.parts = capabilities::parts_of({part_kind::text, part_kind::reasoning, part_kind::tool_call,
+                                      part_kind::tool_result, part_kind::citation, part_kind::provider});
   return can;
 }
 

@@ -27,7 +27,9 @@ std::string to_base64(std::string const& bytes) {
 }
 
 result<std::string> from_base64(std::string const& text) {
-  auto const bad = [] { return error{errc::parse_error, "the bytes of a message part are not base64", "message.from_json"}; };
+  auto const bad = [] {
+    return error{errc::parse_error, "the bytes of a message part are not base64", "message.from_json"};
+  };
   if (text.size() % 4 != 0) return bad();
   std::string out(text.size() / 4 * 3 + 1, '\0');
   int const n = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),

@@ -17,7 +17,8 @@ char const* to_string(finish_reason reason) noexcept {
 result<rendered_request> model::render(model_request const& request) const {
   rendered_request out;
   out.messages = request.messages;
-  out.notices.push_back({"render", "the model " + info().name + " does not show its prompt; these are the messages alone"});
+  out.notices.push_back(
+      {"render", "the model " + info().name + " does not show its prompt; these are the messages alone"});
   return out;
 }
 
@@ -40,8 +41,9 @@ std::vector<notice> missing_features(model_info const& info, model_request const
   if (has_tools && !info.can.tools)
     out.push_back({"tools", "the model " + info.name + " takes no tools; the request goes out without them"});
   if ((has_tools || request.output_schema) && !info.can.grammar)
-    out.push_back({"grammar", "the model " + info.name +
-                                  " does not decode under a schema; calls and output are checked when they are complete"});
+    out.push_back(
+        {"grammar", "the model " + info.name +
+                        " does not decode under a schema; calls and output are checked when they are complete"});
   if ((request.sampling.logprobs || request.sampling.top_logprobs > 0) && !info.can.logits)
     out.push_back({"logprobs", "the model " + info.name + " reports no log-probabilities"});
   return out;

@@ -33,10 +33,10 @@ class trace_sink;
 
 /// Bounds of one run. Reaching one ends the run with errc::limit_reached (time: errc::deadline_exceeded).
 struct run_limits {
-  std::size_t steps = 8;               ///< Model calls. On the last one tools are masked: it can only answer.
-  std::size_t total_tokens = 20'000;   ///< Prompt and answer tokens of all steps together.
-  std::size_t step_tokens = 1'024;     ///< Answer tokens of one step.
-  std::size_t tool_calls = 64;         ///< Calls dispatched.
+  std::size_t steps = 8;              ///< Model calls. On the last one tools are masked: it can only answer.
+  std::size_t total_tokens = 20'000;  ///< Prompt and answer tokens of all steps together.
+  std::size_t step_tokens = 1'024;    ///< Answer tokens of one step.
+  std::size_t tool_calls = 64;        ///< Calls dispatched.
   std::chrono::milliseconds time = std::chrono::seconds{300};  ///< Wall clock, from start to outcome.
 };
 
@@ -51,7 +51,7 @@ call_answer deny(pending_call const& pending);
 
 /// What an output type asks of the model: its schema, and the strict check of an answer.
 struct output_contract {
-  std::optional<raw_json> schema;                        ///< Absent: text.
+  std::optional<raw_json> schema;  ///< Absent: text.
   result<void> (*check)(std::string_view text) = nullptr;
 
   template <class T>
@@ -84,9 +84,9 @@ class agent {
   agent with(tool t) const;
   agent limits(run_limits const& bounds) const;
   agent sampling(sampling_options const& options) const;
-  agent seed(std::uint64_t seed) const;             ///< Fixed seed; without it each run draws one and records it.
-  agent first_step(tool_choice choice) const;       ///< Whether the first step may, must or must not call tools.
-  agent approvals(approval_policy policy) const;    ///< Default: every call is allowed.
+  agent seed(std::uint64_t seed) const;                ///< Fixed seed; without it each run draws one and records it.
+  agent first_step(tool_choice choice) const;          ///< Whether the first step may, must or must not call tools.
+  agent approvals(approval_policy policy) const;       ///< Default: every call is allowed.
   agent durability(wherry::v0::durability how) const;  ///< Of the commits of a run; default: synced.
   agent trace(std::shared_ptr<trace_sink> sink) const;
   agent time_source(std::shared_ptr<clock const> source) const;

@@ -14,7 +14,7 @@ namespace wherry::inline v0 {
 
 /// The run is open. With a session, the user message is committed: see `committed`.
 struct run_started {
-  std::string run;    ///< The run's id (ULID).
+  std::string run;  ///< The run's id (ULID).
   std::string agent;
   std::string model;
   std::uint64_t seed = 0;
@@ -71,9 +71,9 @@ struct run_finished {
   std::size_t steps = 0;
 };
 
-using run_event = std::variant<run_started, step_started, answer_text, answer_reasoning, answer_token, call_requested,
-                               call_started, call_finished, approval_needed, step_finished, run_notice, committed,
-                               run_finished>;
+using run_event =
+    std::variant<run_started, step_started, answer_text, answer_reasoning, answer_token, call_requested, call_started,
+                 call_finished, approval_needed, step_finished, run_notice, committed, run_finished>;
 
 /// The JSON form of an event, version 1: {"v":1,"type":"answer_text","text":"…"}. Types are the names above.
 json to_json(run_event const& event);

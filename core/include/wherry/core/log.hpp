@@ -16,7 +16,8 @@ struct log_field {
 };
 
 /// Writes one line when `level` is at least the current level. Thread-safe.
-void log(log_level level, std::string_view room, std::string_view sentence, std::initializer_list<log_field> fields = {});
+void log(log_level level, std::string_view room, std::string_view sentence,
+         std::initializer_list<log_field> fields = {});
 
 /// The default is warning.
 void set_log_level(log_level level);

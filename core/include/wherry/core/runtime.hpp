@@ -36,10 +36,10 @@ class compute_pool {
   static compute_pool shared();
 
   struct snapshot {
-    std::size_t threads = 0;               ///< Threads started.
-    std::size_t busy = 0;                  ///< Threads in a function now.
-    std::size_t queued = 0;                ///< Work waiting for a thread.
-    std::vector<std::string> abandoned;    ///< Labels of functions whose caller went on without them.
+    std::size_t threads = 0;             ///< Threads started.
+    std::size_t busy = 0;                ///< Threads in a function now.
+    std::size_t queued = 0;              ///< Work waiting for a thread.
+    std::vector<std::string> abandoned;  ///< Labels of functions whose caller went on without them.
   };
   snapshot stats() const;
 
@@ -51,9 +51,9 @@ class compute_pool {
 };
 
 /// Runs `work` on the pool and resumes the caller on its own executor.
-/// Fails with: errc::queue_full; errc::cancelled. Cancellation: the caller goes on at once; work that had started runs to
-/// its end on its thread and is listed in stats().abandoned until then.
-/// Lifetime: `work` is moved into the pool; what it refers to must outlive it, also after cancellation.
+/// Fails with: errc::queue_full; errc::cancelled. Cancellation: the caller goes on at once; work that had started runs
+/// to its end on its thread and is listed in stats().abandoned until then. Lifetime: `work` is moved into the pool;
+/// what it refers to must outlive it, also after cancellation.
 task<result<void>> detail_offload(compute_pool pool, std::function<void()> work, std::string label);
 
 namespace detail {
@@ -116,8 +116,8 @@ class stop_source {
 
 namespace detail {
 enum class wait_end { finished, expired, cancelled };
-/// Awaits `work`. At the deadline, when the caller is cancelled or `stop` is called, cancels it and gives it a moment to
-/// leave; work that ignores that is left behind, detached.
+/// Awaits `work`. At the deadline, when the caller is cancelled or `stop` is called, cancels it and gives it a moment
+/// to leave; work that ignores that is left behind, detached.
 task<wait_end> wait_for_end(task<void> work, deadline until, std::optional<stop_source> stop);
 /// Runs a task to its end on a private loop of this thread.
 void drive(task<void> work);

@@ -17,15 +17,15 @@ namespace wherry::inline v0 {
 
 /// What an answer may contain. It must match what the prompt offered.
 struct answer_options {
-  bool tools = false;      ///< Tool calls.
-  bool output = false;     ///< A final answer under a schema.
-  bool free_text = true;   ///< Plain text beside the two; always allowed when both are off.
+  bool tools = false;         ///< Tool calls.
+  bool output = false;        ///< A final answer under a schema.
+  bool free_text = true;      ///< Plain text beside the two; always allowed when both are off.
   bool in_reasoning = false;  ///< The prompt ended inside an opened block of reasoning.
 };
 
 /// An answer that has been read to its end.
 struct chat_answer {
-  std::string text;       ///< The text; the raw JSON of the final answer where is_output.
+  std::string text;  ///< The text; the raw JSON of the final answer where is_output.
   std::string reasoning;
   std::vector<tool_call> calls;  ///< Arguments byte for byte as they came. Ids are empty: the caller gives them.
   bool is_output = false;

@@ -80,7 +80,8 @@ class chat_template {
   ///
   /// Returns: the pieces in order, neighbours of one origin merged, none empty.
   /// Fails with: errc::invalid_argument with line and column, for a mistake that shows at run time and for the
-  /// template's own raise_exception (the message holds its text); errc::limit_reached when a bound of the options ends it.
+  /// template's own raise_exception (the message holds its text); errc::limit_reached when a bound of the options ends
+  /// it.
   result<std::vector<prompt_piece>> render(json const& context, render_options const& options = {}) const;
 
   /// The source as it was given.
@@ -101,14 +102,15 @@ extern std::string_view const plain_template_source;
 chat_template const& plain_template();
 
 /// Renders a conversation with the context that Hugging Face's apply_chat_template builds: messages, tools (undefined
-/// when there are none), add_generation_prompt, bos_token, eos_token. Roles count as template text, since they come from a closed set;
-/// all else in a message or a tool is data.
+/// when there are none), add_generation_prompt, bos_token, eos_token. Roles count as template text, since they come
+/// from a closed set; all else in a message or a tool is data.
 ///
 /// A tool message with several results becomes one message per result. Arguments that are JSON are passed as a value,
 /// others as a string. Citations and provider parts are not shown to the model.
 /// Fails with: what chat_template::render fails with; errc::model_refused_part for images, sound and files;
 /// errc::parse_error for an input_schema or variables that are not JSON.
 result<std::vector<prompt_piece>> render_chat(chat_template const& chat, std::span<message const> messages,
-                                              std::span<tool_spec const> tools = {}, render_options const& options = {});
+                                              std::span<tool_spec const> tools = {},
+                                              render_options const& options = {});
 
 }  // namespace wherry::inline v0

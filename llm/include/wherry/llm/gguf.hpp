@@ -1,6 +1,7 @@
 #pragma once
 // GGUF: weights and metadata on disk, memory-mapped. Versions 2 and 3, little-endian.
-// Every length, count and offset is checked against the file before it is used; a broken file is an error, never a crash.
+// Every length, count and offset is checked against the file before it is used; a broken file is an error, never a
+// crash.
 
 #include <wherry/core/result.hpp>
 
@@ -16,8 +17,24 @@
 namespace wherry::inline v0 {
 
 /// Element types of tensors, with GGUF's own numbers. A file may hold others; opening it then names the type.
-enum class tensor_type : std::uint32_t { f32 = 0, f16 = 1, q4_0 = 2, q4_1 = 3, q5_0 = 6, q5_1 = 7, q8_0 = 8, q2_k = 10,
-  q3_k = 11, q4_k = 12, q5_k = 13, q6_k = 14, iq4_nl = 20, iq4_xs = 23, bf16 = 30, mxfp4 = 39 };
+enum class tensor_type : std::uint32_t {
+  f32 = 0,
+  f16 = 1,
+  q4_0 = 2,
+  q4_1 = 3,
+  q5_0 = 6,
+  q5_1 = 7,
+  q8_0 = 8,
+  q2_k = 10,
+  q3_k = 11,
+  q4_k = 12,
+  q5_k = 13,
+  q6_k = 14,
+  iq4_nl = 20,
+  iq4_xs = 23,
+  bf16 = 30,
+  mxfp4 = 39
+};
 
 /// "F16", "Q8_0", ... ; "type 77" for an unknown number.
 std::string to_string(tensor_type type);
@@ -61,7 +78,8 @@ class gguf_file {
   std::optional<double> find_float(std::string_view key) const;  ///< Also from an integer value.
   std::optional<bool> find_bool(std::string_view key) const;
   std::optional<std::string_view> find_string(std::string_view key) const;
-  /// Arrays. An empty vector is a present, empty array. Strings point into the mapping; find_ints reads booleans as 0, 1.
+  /// Arrays. An empty vector is a present, empty array. Strings point into the mapping; find_ints reads booleans as
+  /// 0, 1.
   std::optional<std::vector<std::string_view>> find_strings(std::string_view key) const;
   std::optional<std::vector<float>> find_floats(std::string_view key) const;
   std::optional<std::vector<std::int64_t>> find_ints(std::string_view key) const;
@@ -92,7 +110,8 @@ class gguf_writer {
   void add(std::string key, std::vector<float> const& values);
   void add(std::string key, std::vector<std::int32_t> const& values);
   /// `data` is copied; its size must fit shape and type.
-  void add_tensor(std::string name, tensor_type type, std::vector<std::uint64_t> shape, std::span<std::uint8_t const> data);
+  void add_tensor(std::string name, tensor_type type, std::vector<std::uint64_t> shape,
+                  std::span<std::uint8_t const> data);
 
   /// The whole file image.
   std::vector<std::uint8_t> bytes() const;

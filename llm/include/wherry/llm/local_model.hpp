@@ -1,6 +1,6 @@
 #pragma once
-// local_model: a transformer in this process. Weights are memory-mapped from a GGUF file and shared by all copies of the
-// handle; one scheduler thread with its kernel workers computes all requests, a token of each in turn.
+// local_model: a transformer in this process. Weights are memory-mapped from a GGUF file and shared by all copies of
+// the handle; one scheduler thread with its kernel workers computes all requests, a token of each in turn.
 
 #include <wherry/core/result.hpp>
 #include <wherry/llm/gguf.hpp>
@@ -17,23 +17,23 @@
 namespace wherry::inline v0 {
 
 struct local_model_options {
-  std::string kernels = "auto";             ///< "scalar", "avx2", "avx512", or the best this CPU has.
-  std::size_t threads = 0;                  ///< Kernel threads, the scheduler's own included; 0: one per core, at most 8.
-  std::size_t context_tokens = 0;           ///< Positions of one sequence; 0: the smaller of declared and 8,192.
-  bool exceed_declared_context = false;     ///< Allow more positions than the file declares, with a notice.
-  std::size_t kv_bytes_max = 0;             ///< Keys and values of all sequences; 0: half of the free memory.
-  std::size_t parallel_max = 4;             ///< Requests decoded in turn; more wait in the queue.
-  std::size_t queue_max = 64;               ///< Requests waiting; beyond it submit fails with errc::queue_full.
-  std::optional<std::string> chat_template; ///< Jinja source instead of the file's own.
+  std::string kernels = "auto";          ///< "scalar", "avx2", "avx512", or the best this CPU has.
+  std::size_t threads = 0;               ///< Kernel threads, the scheduler's own included; 0: one per core, at most 8.
+  std::size_t context_tokens = 0;        ///< Positions of one sequence; 0: the smaller of declared and 8,192.
+  bool exceed_declared_context = false;  ///< Allow more positions than the file declares, with a notice.
+  std::size_t kv_bytes_max = 0;          ///< Keys and values of all sequences; 0: half of the free memory.
+  std::size_t parallel_max = 4;          ///< Requests decoded in turn; more wait in the queue.
+  std::size_t queue_max = 64;            ///< Requests waiting; beyond it submit fails with errc::queue_full.
+  std::optional<std::string> chat_template;  ///< Jinja source instead of the file's own.
 };
 
 /// What was loaded, told to people.
 struct local_model_description {
   std::string file;
   std::string architecture;
-  std::string quantisation;              ///< Type of most weights, e.g. "Q8_0".
+  std::string quantisation;  ///< Type of most weights, e.g. "Q8_0".
   std::string kernels;
-  std::string chat_template;             ///< "from the file", "given", or the named built-in.
+  std::string chat_template;  ///< "from the file", "given", or the named built-in.
   std::string tokenizer;
   std::size_t parameters = 0;
   std::size_t layers = 0, heads = 0, kv_heads = 0, width = 0;
@@ -42,11 +42,11 @@ struct local_model_description {
   std::size_t kv_bytes_per_token = 0;
   std::size_t file_bytes = 0;
   std::size_t threads = 0;
-  std::vector<notice> notices;           ///< E.g. that a built-in template is used, or that the weights are random.
+  std::vector<notice> notices;  ///< E.g. that a built-in template is used, or that the weights are random.
 };
 
-/// A model in this process. A cheap copyable handle; thread-safe. The last handle stops the scheduler; answers under way
-/// then end with errc::cancelled.
+/// A model in this process. A cheap copyable handle; thread-safe. The last handle stops the scheduler; answers under
+/// way then end with errc::cancelled.
 class local_model {
  public:
   /// As open(); throws wherry::exception.

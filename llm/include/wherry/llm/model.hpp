@@ -23,11 +23,12 @@ namespace wherry::inline v0 {
 
 /// What a model can do. Each is a promise that tests/contract/model_contract.hpp checks.
 struct capabilities {
-  bool tools = false;    ///< Takes tool specs and answers with tool calls.
-  bool grammar = false;  ///< Decodes under the tools' and the output's schema: what it answers is valid by construction.
-  bool logits = false;   ///< Reports log-probabilities and alternatives.
-  bool ids = false;      ///< Counts tokens exactly and shows the ids it was given.
-  bool fork = false;     ///< Shares the computed prefix between requests.
+  bool tools = false;  ///< Takes tool specs and answers with tool calls.
+  bool grammar =
+      false;            ///< Decodes under the tools' and the output's schema: what it answers is valid by construction.
+  bool logits = false;  ///< Reports log-probabilities and alternatives.
+  bool ids = false;     ///< Counts tokens exactly and shows the ids it was given.
+  bool fork = false;    ///< Shares the computed prefix between requests.
   std::uint32_t parts = 0;  ///< Bit i: takes content parts of part_kind i.
 
   bool takes(part_kind kind) const noexcept { return (parts >> static_cast<unsigned>(kind)) & 1u; }
@@ -40,8 +41,8 @@ struct capabilities {
 
 struct model_info {
   std::string name;
-  std::string fingerprint;           ///< Names the weights and everything that changes results; equal means comparable.
-  std::size_t context_tokens = 0;    ///< Prompt and answer together. 0: unknown.
+  std::string fingerprint;         ///< Names the weights and everything that changes results; equal means comparable.
+  std::size_t context_tokens = 0;  ///< Prompt and answer together. 0: unknown.
   capabilities can;
 };
 
@@ -53,19 +54,19 @@ struct model_request {
   std::vector<message> messages;
   std::shared_ptr<std::vector<tool_spec> const> tools;  ///< Offered tools, sorted by name; null: none.
   tool_choice choice = tool_choice::automatic;
-  std::optional<raw_json> output_schema;   ///< The final answer is JSON of this schema; absent: text.
+  std::optional<raw_json> output_schema;  ///< The final answer is JSON of this schema; absent: text.
   sampling_options sampling;
-  std::vector<std::string> stop;           ///< The answer ends before the first of these; they are not part of it.
-  std::size_t max_tokens = 512;            ///< Bound of the answer.
-  deadline until = no_deadline;            ///< Checked between tokens.
-  draw_key draws;                          ///< Where its random numbers are drawn: run seed and step.
+  std::vector<std::string> stop;  ///< The answer ends before the first of these; they are not part of it.
+  std::size_t max_tokens = 512;   ///< Bound of the answer.
+  deadline until = no_deadline;   ///< Checked between tokens.
+  draw_key draws;                 ///< Where its random numbers are drawn: run seed and step.
 };
 
 struct token_usage {
   std::size_t prompt_tokens = 0;
   std::size_t cached_prompt_tokens = 0;  ///< Of these, not computed again.
   std::size_t completion_tokens = 0;
-  bool estimated = false;                ///< The model has no tokenizer of its own to count with.
+  bool estimated = false;  ///< The model has no tokenizer of its own to count with.
   friend bool operator==(token_usage const&, token_usage const&) = default;
 };
 
@@ -122,8 +123,8 @@ class model_stream {
 /// The exact request, as the model gets it.
 struct rendered_request {
   std::vector<message> messages;
-  std::optional<std::string> text;                ///< The rendered prompt (local models) or the body sent (remote ones).
-  std::optional<std::vector<token_id>> ids;       ///< Prompt ids, for models with capabilities::ids.
+  std::optional<std::string> text;           ///< The rendered prompt (local models) or the body sent (remote ones).
+  std::optional<std::vector<token_id>> ids;  ///< Prompt ids, for models with capabilities::ids.
   std::vector<notice> notices;
 };
 

@@ -28,8 +28,8 @@ struct sampling_options {
   double frequency_penalty = 0.0;   ///< Subtracted per occurrence in the window.
   int penalty_window = 64;          ///< How many of the last tokens (prompt included) the penalties look at.
   std::vector<logit_bias> bias = {};
-  int top_logprobs = 0;             ///< Report this many alternatives with log-probabilities for each token.
-  bool logprobs = false;            ///< Report the chosen token's log-probability.
+  int top_logprobs = 0;   ///< Report this many alternatives with log-probabilities for each token.
+  bool logprobs = false;  ///< Report the chosen token's log-probability.
   friend bool operator==(sampling_options const&, sampling_options const&) = default;
 };
 

@@ -15,9 +15,9 @@ namespace wherry::inline v0 {
 struct script_line {
   std::vector<content_part> parts;
   finish_reason reason = finish_reason::stop;
-  std::optional<error> failure;   ///< The stream fails with this after the parts.
-  std::string expects;            ///< The request's last message must contain this text; empty: anything.
-  bool hangs = false;             ///< After the parts, waits until cancelled or until the deadline.
+  std::optional<error> failure;  ///< The stream fails with this after the parts.
+  std::string expects;           ///< The request's last message must contain this text; empty: anything.
+  bool hangs = false;            ///< After the parts, waits until cancelled or until the deadline.
 
   /// The same line, with an expectation of what it answers.
   script_line after(std::string text) && {

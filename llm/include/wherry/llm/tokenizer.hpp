@@ -46,18 +46,21 @@ class tokenizer {
   std::vector<token_id> encode(std::string_view text, encode_options const& options = {}) const;
 
   /// Encodes the concatenation of the pieces as one text. A control token is recognised only where its whole spelling
-  /// lies in pieces that allow it; everything else is plain text, tokenised across piece borders as if they were absent.
+  /// lies in pieces that allow it; everything else is plain text, tokenised across piece borders as if they were
+  /// absent.
   std::vector<token_id> encode(std::span<encode_piece const> pieces, bool add_special) const;
 
   /// The bytes the ids stand for. They may end inside a code point. Where the vocabulary puts a space in front of every
-  /// text (SentencePiece), one leading space of the first id is taken off. Ids outside the vocabulary stand for nothing.
+  /// text (SentencePiece), one leading space of the first id is taken off. Ids outside the vocabulary stand for
+  /// nothing.
   std::string decode(std::span<token_id const> ids, decode_options const& options = {}) const;
-  /// The bytes one id stands for in the middle of a text (no leading-space removal). Empty for control tokens unless shown.
+  /// The bytes one id stands for in the middle of a text (no leading-space removal). Empty for control tokens unless
+  /// shown.
   std::string token_bytes(token_id id, decode_options const& options = {}) const;
 
   std::size_t size() const noexcept;  ///< Vocabulary size; ids are 0 .. size()-1.
   token_kind kind(token_id id) const;
-  std::string_view piece(token_id id) const;              ///< The entry as it stands in the file.
+  std::string_view piece(token_id id) const;                   ///< The entry as it stands in the file.
   std::optional<token_id> find(std::string_view piece) const;  ///< The id of an entry spelled exactly so.
 
   std::optional<token_id> bos() const noexcept;

@@ -40,9 +40,12 @@ consteval bool takes(std::index_sequence<I...>) {
 /// Number of fields of an aggregate; fields_max + 1 stands for "too many".
 template <class T, std::size_t N = 0>
 consteval std::size_t count_fields() {
-  if constexpr (N > fields_max) return N;
-  else if constexpr (!takes<T>(std::make_index_sequence<N + 1>{})) return N;
-  else return count_fields<T, N + 1>();
+  if constexpr (N > fields_max)
+    return N;
+  else if constexpr (!takes<T>(std::make_index_sequence<N + 1>{}))
+    return N;
+  else
+    return count_fields<T, N + 1>();
 }
 template <class T>
 inline constexpr std::size_t field_count = count_fields<T>();
@@ -103,10 +106,10 @@ constexpr T* leaf_at(leaf<I, T> const& l) {
 #define WHERRY_N30 WHERRY_N29, f29
 #define WHERRY_N31 WHERRY_N30, f30
 #define WHERRY_N32 WHERRY_N31, f31
-#define WHERRY_BIND(n)                    \
-  else if constexpr (count == n) {        \
-    auto& [WHERRY_N##n] = object;         \
-    return leaves_of(WHERRY_N##n);        \
+#define WHERRY_BIND(n)             \
+  else if constexpr (count == n) { \
+    auto& [WHERRY_N##n] = object;  \
+    return leaves_of(WHERRY_N##n); \
   }
 #define WHERRY_BIND4(a, b, c, d) WHERRY_BIND(a) WHERRY_BIND(b) WHERRY_BIND(c) WHERRY_BIND(d)
 
@@ -161,9 +164,9 @@ struct holder {
   T value;
 };
 #ifdef __clang__
-#pragma clang diagnostic push
-#pragma clang diagnostic ignored "-Wundefined-var-template"  // that specimen has no definition is the idea
-#pragma clang diagnostic ignored "-Wundefined-internal"
+#  pragma clang diagnostic push
+#  pragma clang diagnostic ignored "-Wundefined-var-template"  // that specimen has no definition is the idea
+#  pragma clang diagnostic ignored "-Wundefined-internal"
 #endif
 /// Declared, never defined: only its members' addresses are taken.
 template <class T>
@@ -201,7 +204,7 @@ consteval auto field_address() {
   return address<std::remove_cvref_t<decltype(*at)>>{at};
 }
 #ifdef __clang__
-#pragma clang diagnostic pop
+#  pragma clang diagnostic pop
 #endif
 template <class T, std::size_t I>
 using field_type = std::remove_cvref_t<decltype(*leaf_at<I>(fields_of(std::declval<T&>())))>;

@@ -81,7 +81,7 @@ template <class T, fixed_text Text>
 inline constexpr bool is_doc<doc<T, Text>> = true;
 
 template <class T>
-inline constexpr bool is_struct = std::is_class_v<T>&& std::is_aggregate_v<T>;
+inline constexpr bool is_struct = std::is_class_v<T> && std::is_aggregate_v<T>;
 
 /// The type that bounds speak about: what is left of doc and optional.
 template <class T>
@@ -245,11 +245,10 @@ inline constexpr std::array<field_shape, field_count<T>> field_table =
 
 template <class T>
 void* field_at(void* object, std::size_t index) {
-  return [&]<std::size_t... I>(std::index_sequence<I...>, auto const& all)->void* {
+  return [&]<std::size_t... I>(std::index_sequence<I...>, auto const& all) -> void* {
     void* const addresses[] = {nullptr, leaf_at<I>(all)...};
     return addresses[index + 1];
-  }
-  (std::make_index_sequence<field_count<T>>{}, fields_of(*static_cast<T*>(object)));
+  }(std::make_index_sequence<field_count<T>>{}, fields_of(*static_cast<T*>(object)));
 }
 
 /// Whether T has a JSON form itself; what it contains is checked when it is looked into.
@@ -406,8 +405,7 @@ struct shape_maker<std::variant<T...>> {
       void* at = nullptr;
       (void)((I == index && (at = &static_cast<type*>(to)->template emplace<I>(), true)) || ...);
       return at;
-    }
-    (std::index_sequence_for<T...>{});
+    }(std::index_sequence_for<T...>{});
   }
   static void const* value(void const* from) {
     return std::visit([](auto const& v) -> void const* { return &v; }, *static_cast<type const*>(from));

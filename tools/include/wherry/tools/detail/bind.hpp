@@ -88,11 +88,10 @@ result<bound_call> read_and_bind(F const& function, std::string_view text, shape
 
 template <class Tuple>
 void* parameter_at(void* tuple, std::size_t index) {
-  return [&]<std::size_t... I>(std::index_sequence<I...>)->void* {
+  return [&]<std::size_t... I>(std::index_sequence<I...>) -> void* {
     void* const addresses[] = {nullptr, &std::get<I>(*static_cast<Tuple*>(tuple))...};
     return addresses[index + 1];
-  }
-  (std::make_index_sequence<std::tuple_size_v<Tuple>>{});
+  }(std::make_index_sequence<std::tuple_size_v<Tuple>>{});
 }
 
 /// Named parameters as the fields of an object.

@@ -40,9 +40,7 @@ template <class R, class C, class... P>
 struct of_call_operator<R (C::*)(P...) const noexcept> : parameters<R, P...> {};
 
 template <class F>
-concept has_one_signature = requires {
-  &F::operator();
-};
+concept has_one_signature = requires { &F::operator(); };
 
 /// Of anything else: no parameters that could be named.
 template <class F>
