@@ -8,7 +8,7 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include "shared_data.hpp"
-#include "temp_folder.hpp"
+#include "temp_dir.hpp"
 
 #include <signal.h>
 #include <algorithm>
@@ -36,7 +36,7 @@ wherry::json json_of(std::string const& text) {
 
 std::string scenario(std::string const& name) { return WHERRY_SOURCE_DIR "/examples/scenarios/" + name; }
 
-std::string write_file(temp_folder const& folder, std::string const& text) {
+std::string write_file(temp_dir const& folder, std::string const& text) {
   auto const path = folder.path() / "scenario.json";
   std::ofstream(path, std::ios::binary) << text;
   return path.string();
@@ -101,7 +101,7 @@ TEST_CASE("a wrong command line is one sentence, what to look at, and exit code 
 }
 
 TEST_CASE("what the world refuses is exit code 1, also as JSON", "[unit]") {
-  temp_folder const folder;
+  temp_dir const folder;
   auto const store = (folder.path() / "none").string();
   auto const refused = std::vector<std::vector<std::string>>{
       {"ask", "x", "--model", "no-such-file.gguf"}, {"run", "no-such-file.json"},
@@ -164,7 +164,7 @@ TEST_CASE("a question that does not fit the context is exit code 4", "[unit]") {
 }
 
 TEST_CASE("a session is kept between two commands", "[unit]") {
-  temp_folder const folder;
+  temp_dir const folder;
   std::vector<std::string> const kept{"--session", "trip", "--store", folder.path().string()};
   auto const first = wherry_test::wherry(ask("Hello", kept));
   CAPTURE(first.err);
@@ -191,7 +191,7 @@ TEST_CASE("a session is kept between two commands", "[unit]") {
 }
 
 TEST_CASE("every command that prints data prints JSON when asked", "[unit]") {
-  temp_folder const folder;
+  temp_dir const folder;
   auto const store = folder.path().string();
   for (auto const& line : std::vector<std::vector<std::string>>{
            {"--json"}, {"doctor", "--json", "--store", store}, {"session", "list", "--json", "--store", store}}) {
@@ -203,7 +203,7 @@ TEST_CASE("every command that prints data prints JSON when asked", "[unit]") {
 }
 
 TEST_CASE("doctor looks at processor, memory, model and store", "[unit]") {
-  temp_folder const folder;
+  temp_dir const folder;
   auto const r = wherry_test::wherry({"doctor", "--store", folder.path().string()});
   CAPTURE(r.err);
   CHECK(r.code == 0);
@@ -224,7 +224,7 @@ TEST_CASE("model info says what a GGUF file holds", "[unit]") {
 }
 
 TEST_CASE("a scenario on random weights ends with its call made and its answer in shape", "[example]") {
-  temp_folder const folder;
+  temp_dir const folder;
   auto const store = folder.path().string();
   auto const r = wherry_test::wherry({"run", scenario("first_run.json"), "--json", "--store", store});
   CAPTURE(r.err, r.out);
@@ -259,7 +259,7 @@ TEST_CASE("an agent of a scenario asks another one", "[example]") {
 }
 
 TEST_CASE("a call that needs approval is exit code 3, and --yes allows it", "[unit]") {
-  temp_folder const folder;
+  temp_dir const folder;
   auto const file = write_file(folder, waits_for_approval);
   auto const asked = wherry_test::wherry({"run", file});
   CAPTURE(asked.err);
@@ -272,7 +272,7 @@ TEST_CASE("a call that needs approval is exit code 3, and --yes allows it", "[un
 }
 
 TEST_CASE("a run that reaches its step limit is exit code 4", "[unit]") {
-  temp_folder const folder;
+  temp_dir const folder;
   auto const r = wherry_test::wherry({"run", write_file(folder, reaches_a_limit)});
   CAPTURE(r.err);
   CHECK(r.code == 4);
@@ -280,7 +280,7 @@ TEST_CASE("a run that reaches its step limit is exit code 4", "[unit]") {
 }
 
 TEST_CASE("a second chat on the same store is told who has it", "[unit]") {
-  temp_folder const folder;
+  temp_dir const folder;
   std::vector<std::string> const line{"chat", "--session", "s", "--store", folder.path().string()};
   process first(line, process::on::pipe);
   REQUIRE(first.wait_for("/help"));
@@ -292,7 +292,7 @@ TEST_CASE("a second chat on the same store is told who has it", "[unit]") {
 }
 
 TEST_CASE("a chat that was killed goes on where it was", "[unit]") {
-  temp_folder const folder;
+  temp_dir const folder;
   std::vector<std::string> const line{"chat",         "--session", "s",      "--store", folder.path().string(),
                                       "--max-tokens", "8",         "--seed", "5"};
   {
@@ -309,7 +309,7 @@ TEST_CASE("a chat that was killed goes on where it was", "[unit]") {
 }
 
 TEST_CASE("chat commands list tools, take back, fork and save", "[unit]") {
-  temp_folder const folder;
+  temp_dir const folder;
   auto const saved = (folder.path() / "out file.jsonl").string();
   auto const r = wherry_test::wherry(
       {"chat", "--session", "a", "--store", (folder.path() / "store").string(), "--tools", "dice", "--max-tokens", "8",
@@ -324,7 +324,7 @@ TEST_CASE("chat commands list tools, take back, fork and save", "[unit]") {
 }
 
 TEST_CASE("on a terminal lines are edited, and NO_COLOR leaves no colour", "[unit]") {
-  temp_folder const folder;
+  temp_dir const folder;
   std::vector<std::string> const line{"chat", "--session", "s", "--store", folder.path().string()};
   process chat(line, process::on::terminal);
   REQUIRE(chat.wait_for("> "));
@@ -341,7 +341,7 @@ TEST_CASE("on a terminal lines are edited, and NO_COLOR leaves no colour", "[uni
 }
 
 TEST_CASE("Ctrl-C ends the answer, not the chat", "[unit]") {
-  temp_folder const folder;
+  temp_dir const folder;
   // With this seed the answer has some 3,000 tokens: more events than a pipe holds, so that it cannot end unread.
   process chat(
       {"chat", "--session", "s", "--store", folder.path().string(), "--max-tokens", "3500", "--seed", "9", "--events"},
@@ -356,7 +356,7 @@ TEST_CASE("Ctrl-C ends the answer, not the chat", "[unit]") {
 }
 
 TEST_CASE("completion scripts name every command and are accepted by the shell", "[unit]") {
-  temp_folder const folder;
+  temp_dir const folder;
   for (std::string const shell : {"bash", "zsh"}) {
     auto const r = wherry_test::wherry({"completion", shell});
     CHECK(r.code == 0);
