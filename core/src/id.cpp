@@ -1,6 +1,7 @@
 #include <wherry/core/id.hpp>
 
 #include <openssl/rand.h>
+#include <unistd.h>
 
 #include <cstdlib>
 
@@ -24,23 +25,39 @@ ulid ulid::draw(utc_ms time, draw_key const& key) {
   return id;
 }
 
+namespace {
+
+// A secret key a thread, drawn from the system's random source once (and again after a fork), then counted.
+struct fresh_ids {
+  pid_t process = 0;
+  draw_key next;
+};
+
+}  // namespace
+
 ulid ulid::fresh() {
-  ulid id;
-  if (RAND_bytes(id.bytes.data(), static_cast<int>(id.bytes.size())) != 1) std::abort();  // no entropy: nothing is safe
-  put_time(id, clock::system()->now());
-  return id;
+  thread_local fresh_ids ids;
+  if (ids.process != ::getpid()) {
+    ids.process = ::getpid();
+    auto* const key = reinterpret_cast<unsigned char*>(&ids.next.run);
+    if (RAND_bytes(key, sizeof ids.next.run) != 1) std::abort();  // no entropy: nothing is safe
+  }
+  if (++ids.next.position == 0) ++ids.next.step;
+  return draw(clock::system()->now(), ids.next);
 }
 
 std::string ulid::text() const {
+  std::uint64_t high = 0, low = 0;
+  for (std::size_t i = 0; i < 8; ++i) {
+    high = (high << 8) | bytes[i];
+    low = (low << 8) | bytes[i + 8];
+  }
+  // 26 characters of five bits, the last first; the first character holds the top three bits.
   std::string out(26, '0');
-  // 130 bits of text over 128 bits of data: the first character holds the top three bits.
-  for (int i = 25, bit = 0; i >= 0; --i, bit += 5) {
-    unsigned value = 0;
-    for (int k = 0; k < 5; ++k) {
-      int const at = bit + k;
-      if (at < 128 && (bytes[15 - at / 8] >> (at % 8)) & 1) value |= 1u << k;
-    }
-    out[static_cast<std::size_t>(i)] = alphabet[value];
+  for (std::size_t i = out.size(); i-- > 0;) {
+    out[i] = alphabet[low & 31];
+    low = (low >> 5) | (high << 59);
+    high >>= 5;
   }
   return out;
 }

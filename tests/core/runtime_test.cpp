@@ -96,7 +96,8 @@ TEST_CASE("work that outlives its deadline is left behind, counted and named", "
   compute_pool pool{{.threads_max = 1, .queue_max = 4}};
   auto gate = std::make_shared<std::promise<void>>();
   auto stuck = [](compute_pool p, std::shared_ptr<std::promise<void>> g) -> task<result<void>> {
-    co_return co_await offload(p, [g] { g->get_future().wait(); }, "stuck tool");
+    auto work = [g] { g->get_future().wait(); };
+    co_return co_await offload(p, std::move(work), "stuck tool");
   };
   auto const r = run_blocking(with_deadline(stuck(pool, gate), soon(), "stuck tool"), "f", "async_f");
   REQUIRE_FALSE(r);
@@ -114,7 +115,8 @@ TEST_CASE("a full pool refuses work instead of queueing without bound", "[unit]"
   asio::io_context loop;
   int refused = 0, done = 0;
   auto work = [&](std::shared_future<void> f) -> task<void> {
-    auto r = co_await offload(pool, [f] { f.wait(); });
+    auto wait = [f] { f.wait(); };
+    auto r = co_await offload(pool, std::move(wait));
     if (!r && r.error().is(errc::queue_full) && r.error().retryable) ++refused;
     if (r) ++done;
     if (refused + done == 1) gate->set_value();
@@ -134,7 +136,8 @@ TEST_CASE("cancelling a wait for offloaded work returns at once", "[unit]") {
   result<void> seen{};
   auto body = [&](std::shared_ptr<std::promise<void>> g) -> task<void> {
     co_await asio::this_coro::throw_if_cancelled(false);
-    seen = co_await offload(pool, [g] { g->get_future().wait(); }, "w");
+    auto work = [g] { g->get_future().wait(); };
+    seen = co_await offload(pool, std::move(work), "w");
   };
   asio::co_spawn(loop, body(gate), asio::bind_cancellation_slot(stop.slot(), [](std::exception_ptr) {}));
   asio::post(loop, [&] { stop.emit(asio::cancellation_type::terminal); });

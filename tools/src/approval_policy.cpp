@@ -1,5 +1,7 @@
 #include <wherry/tools/approval_policy.hpp>
 
+#include <algorithm>
+
 namespace wherry::inline v0 {
 
 approval approval_policy::decide(tool_call const& call, effect_class effect) const {
@@ -7,6 +9,11 @@ approval approval_policy::decide(tool_call const& call, effect_class effect) con
   if (decide_call)
     if (auto const decided = decide_call(call, effect)) return *decided;
   return effect == effect_class::reads ? reads : writes;
+}
+
+bool approval_policy::may_ask() const {
+  if (reads == approval::ask || writes == approval::ask || decide_call) return true;
+  return std::any_of(tools.begin(), tools.end(), [](auto const& t) { return t.second == approval::ask; });
 }
 
 }  // namespace wherry::inline v0

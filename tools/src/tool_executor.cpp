@@ -260,6 +260,21 @@ task<void> run_one(std::shared_ptr<batch_state> state, std::size_t index) {
   co_await settle(state, index);
 }
 
+/// Calls that all run on this thread need nobody to watch over them.
+bool all_inline(batch_state const& state, std::vector<std::size_t> const& group) {
+  return std::all_of(group.begin(), group.end(), [&](std::size_t i) {
+    auto const& c = state.calls[i];
+    return c.target->runs_inline() && c.bound.now;
+  });
+}
+
+task<void> run_here(std::shared_ptr<batch_state> state, std::vector<std::size_t> group) {
+  for (auto const i : group) {
+    co_await dispatch(state, i);
+    co_await settle(state, i);
+  }
+}
+
 /// The next calls that may run side by side: neighbouring reads, or one write. Empty at the end.
 std::vector<std::size_t> next_group(batch_state const& state, std::size_t& position) {
   std::vector<std::size_t> group;
@@ -296,6 +311,7 @@ tool_executor::tool_executor(tool_registry tools, approval_policy policy, tool_e
 std::vector<tool_call> tool_executor::awaiting_approval(std::vector<tool_call> const& calls,
                                                         std::map<std::string, approval> const& answers) const {
   std::vector<tool_call> waiting;
+  if (!policy_.may_ask()) return waiting;
   for (auto const& c : check_all(calls, tools_))
     if (c.to_run() && decide(c, policy_, answers) == approval::ask) waiting.push_back(c.call);
   return waiting;
@@ -320,6 +336,10 @@ task<result<std::vector<tool_result>>> tool_executor::async_run(std::vector<tool
   std::size_t position = 0;
   for (auto group = next_group(*state, position); !group.empty() && !cancelled && !state->failure;
        group = next_group(*state, position)) {
+    if (all_inline(*state, group)) {
+      co_await run_here(state, group);
+      continue;
+    }
     auto const work = [state, group](std::size_t i) { return run_one(state, group[i]); };
     cancelled = co_await run_group(group.size(), state->options.parallel_max, work);
   }

@@ -27,6 +27,8 @@ struct approval_policy {
   std::function<std::optional<approval>(tool_call const&, effect_class)> decide_call = {};
 
   approval decide(tool_call const& call, effect_class effect) const;
+  /// False when no call whatever would be asked about.
+  bool may_ask() const;
 };
 
 }  // namespace wherry::inline v0
