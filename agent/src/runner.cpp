@@ -70,11 +70,14 @@ runner::runner(std::shared_ptr<agent::definition const> a, session in, std::vect
 task<std::optional<run_event>> runner::async_next() {
   bool const throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
-  while (ready_.empty() && phase_ != phase::over) co_await advance();
+  while (next_ready_ == ready_.size() && phase_ != phase::over) {
+    ready_.clear();
+    next_ready_ = 0;
+    co_await advance();
+  }
   co_await asio::this_coro::throw_if_cancelled(throws);
-  if (ready_.empty()) co_return std::nullopt;
-  auto event = std::move(ready_.front());
-  ready_.pop_front();
+  if (next_ready_ == ready_.size()) co_return std::nullopt;
+  auto event = std::move(ready_[next_ready_++]);
   if (handler_) handler_(event);
   co_return event;
 }
@@ -82,10 +85,14 @@ task<std::optional<run_event>> runner::async_next() {
 task<result<void>> runner::async_end() {
   bool const throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
-  while (phase_ != phase::over || !ready_.empty()) {
-    if (ready_.empty()) co_await advance();
-    for (; !ready_.empty(); ready_.pop_front())
-      if (handler_) handler_(ready_.front());
+  told_ = handler_ != nullptr;
+  for (;;) {
+    for (; next_ready_ < ready_.size(); ++next_ready_)
+      if (handler_) handler_(ready_[next_ready_]);
+    ready_.clear();
+    next_ready_ = 0;
+    if (phase_ == phase::over) break;
+    co_await advance();
   }
   co_await asio::this_coro::throw_if_cancelled(throws);
   if (failure) co_return *failure;
@@ -104,8 +111,6 @@ void runner::refuse(error why) {
   record.status = failure->code.message();
   phase_ = phase::over;
 }
-
-void runner::emit(run_event event) { ready_.push_back(std::move(event)); }
 
 void runner::note(notice what) {
   record.notices.push_back(what);
@@ -170,7 +175,7 @@ task<void> runner::open() {
   record.seed = agent_->seed.value_or(0);
   if (!agent_->seed)
     for (int i = 8; i < 16; ++i) record.seed = (record.seed << 8) | record.id.bytes[static_cast<std::size_t>(i)];
-  emit(run_started{record.id.text(), agent_->name, agent_->llm->info().name, record.seed});
+  if (told_) emit(run_started{record.id.text(), agent_->name, agent_->llm->info().name, record.seed});
   phase_ = phase::compose;
   if (session_) {
     std::vector<session_event> events;
@@ -245,7 +250,7 @@ task<void> runner::reopen() {
                                        [&](call_answer const& a) { return a.call_id == waiting.call.id; });
     events.push_back(call_resolved_event(run, waiting.call.id, answer.allowed ? "approved" : "denied"));
   }
-  emit(run_started{record.id.text(), agent_->name, agent_->llm->info().name, record.seed});
+  if (told_) emit(run_started{record.id.text(), agent_->name, agent_->llm->info().name, record.seed});
   phase_ = phase::act;
   std::vector<stored_effect> none;
   co_await commit(std::move(events), std::move(none));

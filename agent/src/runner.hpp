@@ -8,7 +8,6 @@
 
 #include <wherry/memory/record.hpp>
 
-#include <deque>
 #include <functional>
 #include <mutex>
 
@@ -55,7 +54,10 @@ class runner {
   task<void> pause(std::vector<tool_call> const& asking);
   bool drop_old_turns();
   void end_with(error why);
-  void emit(run_event event);
+  template <class Event>
+  void emit(Event&& event) {
+    if (told_) ready_.emplace_back(std::forward<Event>(event));
+  }
   void note(notice what);
   bool keep_in_history() const;
   void trace_span_end(std::string_view name, std::uint64_t id, std::uint64_t parent, utc_ms started,
@@ -67,7 +69,9 @@ class runner {
   std::vector<call_answer> answers_;  // of a resumed run
 
   phase phase_ = phase::open;
-  std::deque<run_event> ready_;
+  std::vector<run_event> ready_;  // told in order; next_ready_ is the first not told yet
+  std::size_t next_ready_ = 0;
+  bool told_ = true;  // false: nobody listens, events need not be made
   std::function<void(run_event const&)> handler_;
 
   friend class run_journal;

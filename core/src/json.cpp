@@ -1,9 +1,11 @@
 #include <wherry/core/json.hpp>
 #include <wherry/core/text.hpp>
 
+#include <algorithm>
+#include <charconv>
 #include <cstdint>
+#include <set>
 #include <string>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -58,11 +60,11 @@ class builder : public nlohmann::json_sax<json> {
   bool string(string_t& v) override { return put(json(std::move(v))); }
   bool binary(binary_t&) override { return false; }
   bool start_object(std::size_t) override {
-    keys_.emplace_back();
+    many_keys_.emplace_back();
     return open(json::object());
   }
   bool end_object() override {
-    keys_.pop_back();
+    many_keys_.pop_back();
     stack_.pop_back();
     return true;
   }
@@ -72,7 +74,7 @@ class builder : public nlohmann::json_sax<json> {
     return true;
   }
   bool key(string_t& v) override {
-    if (!keys_.back().insert(v).second) {
+    if (stands_already(v)) {
       failure = "the key \"" + v + "\" stands twice in one object";
       return false;
     }
@@ -114,19 +116,72 @@ class builder : public nlohmann::json_sax<json> {
     return true;
   }
 
+  // Whether the open object has this key. Few keys are compared one by one; many are kept in a set.
+  bool stands_already(std::string const& key) {
+    static constexpr std::size_t few = 16;
+    auto const& object = stack_.back()->get_ref<json::object_t const&>();
+    auto& many = many_keys_.back();
+    if (object.size() < few)
+      return std::any_of(object.begin(), object.end(), [&](auto const& member) { return member.first == key; });
+    if (many.empty())
+      for (auto const& member : object) many.insert(member.first);
+    return !many.insert(key).second;
+  }
+
   std::vector<json*> stack_;
-  std::vector<std::unordered_set<std::string>> keys_;
+  std::vector<std::set<std::string>> many_keys_;
   std::string key_;
 };
 
+// As nlohmann/json writes it, without its serializer's set-up for each string.
+void write_string(std::string& out, std::string const& text) {
+  if (!is_valid_utf8(text)) {
+    write_string(out, utf8_repaired(text));
+    return;
+  }
+  static constexpr char digits[] = "0123456789abcdef";
+  out += '"';
+  for (char const c : text) {
+    switch (c) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\b': out += "\\b"; break;
+      case '\f': out += "\\f"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
+      default:
+        if (static_cast<unsigned char>(c) < 0x20) {
+          out += "\\u00";
+          out += digits[c >> 4];
+          out += digits[c & 15];
+        } else {
+          out += c;
+        }
+    }
+  }
+  out += '"';
+}
+
+template <class Integer>
+void write_integer(std::string& out, Integer value) {
+  char text[24];
+  out.append(text, std::to_chars(text, text + sizeof text, value).ptr);
+}
+
 void write(std::string& out, json const& v) {
   switch (v.type()) {
+    case json::value_t::string: write_string(out, v.get_ref<std::string const&>()); return;
+    case json::value_t::boolean: out += v.get<bool>() ? "true" : "false"; return;
+    case json::value_t::null: out += "null"; return;
+    case json::value_t::number_integer: write_integer(out, v.get<std::int64_t>()); return;
+    case json::value_t::number_unsigned: write_integer(out, v.get<std::uint64_t>()); return;
     case json::value_t::object: {
       out += '{';
       bool first = true;
       for (auto const& [key, member] : v.get_ref<json::object_t const&>()) {
         if (!std::exchange(first, false)) out += ',';
-        write(out, json(key));
+        write_string(out, key);
         out += ':';
         write(out, member);
       }

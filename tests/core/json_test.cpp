@@ -48,3 +48,21 @@ TEST_CASE("json refuses text after the document, and broken text", "[unit]") {
   CHECK_FALSE(parse_json("{\"a\":}"));
   CHECK_FALSE(parse_json("[1,]"));
 }
+
+TEST_CASE("json text is what nlohmann writes, character by character", "[unit]") {
+  std::string every;
+  for (int c = 1; c < 128; ++c) every += static_cast<char>(c);
+  every += "\xC3\xA9\xED\x95\x9C\xF0\x9F\x98\x80";
+  json value = {{"text", every}, {every, -7}, {"big", 18446744073709551615U}, {"real", 0.1}, {"none", nullptr}};
+  value["list"] = {true, false, 1.5e300, std::string("nul\0byte", 8)};
+  CHECK(to_text(value) == value.dump());
+  CHECK(parse_json(to_text(value)).value() == value);
+}
+
+TEST_CASE("json finds a key that stands twice among many", "[unit]") {
+  std::string text = "{";
+  for (int i = 0; i < 100; ++i) text += "\"k" + std::to_string(i) + "\":0,";
+  CHECK(parse_json(text + "\"last\":0}"));
+  CHECK_FALSE(parse_json(text + "\"k3\":0}"));
+  CHECK_FALSE(parse_json(text + "\"k99\":0}"));
+}

@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cassert>
-#include <set>
 #include <utility>
 
 namespace wherry::inline v0 {
@@ -115,9 +114,10 @@ approval decide(call_state const& c, approval_policy const& policy, std::map<std
 
 std::vector<call_state> check_all(std::vector<tool_call> calls, tool_registry const& tools) {
   std::vector<call_state> checked;
-  std::set<std::string> ids;
+  checked.reserve(calls.size());
   for (auto& call : calls) {
-    bool const first = ids.insert(call.id).second;
+    bool const first =
+        std::none_of(checked.begin(), checked.end(), [&](auto const& c) { return c.call.id == call.id; });
     checked.push_back(check(std::move(call), tools));
     if (!first)
       refuse(checked.back(), "failed: the call id \"" + checked.back().call.id + "\" stands twice in one step");
