@@ -21,17 +21,19 @@ constexpr std::size_t history_drop_share =
     4;  // an overflow drops at least a quarter of the old turns: few cache breaks
 
 session_event opened_event(ulid const& run, agent::definition const& a, std::uint64_t seed) {
-  json j;
-  j["agent"] = a.name;
-  j["model"] = a.llm->info().name;
-  j["fingerprint"] = a.llm->info().fingerprint;
-  j["seed"] = seed;
-  j["limits"] = {{"steps", a.limits.steps},
-                 {"total_tokens", a.limits.total_tokens},
-                 {"step_tokens", a.limits.step_tokens},
-                 {"tool_calls", a.limits.tool_calls},
-                 {"time_ms", a.limits.time.count()}};
-  return {.type = event_type::run_opened, .run = run, .payload = to_text(j)};
+  std::string text = "{\"agent\":";
+  append_json_string(text, a.name);
+  text += ",\"model\":";
+  append_json_string(text, a.llm->info().name);
+  text += ",\"fingerprint\":";
+  append_json_string(text, a.llm->info().fingerprint);
+  text += ",\"seed\":" + std::to_string(seed);
+  text += ",\"limits\":{\"steps\":" + std::to_string(a.limits.steps);
+  text += ",\"total_tokens\":" + std::to_string(a.limits.total_tokens);
+  text += ",\"step_tokens\":" + std::to_string(a.limits.step_tokens);
+  text += ",\"tool_calls\":" + std::to_string(a.limits.tool_calls);
+  text += ",\"time_ms\":" + std::to_string(a.limits.time.count()) + "}}";
+  return {.type = event_type::run_opened, .run = run, .payload = std::move(text)};
 }
 
 // The seed of a resumed run is the one it was opened with.

@@ -133,36 +133,6 @@ class builder : public nlohmann::json_sax<json> {
   std::string key_;
 };
 
-// As nlohmann/json writes it, without its serializer's set-up for each string.
-void write_string(std::string& out, std::string const& text) {
-  if (!is_valid_utf8(text)) {
-    write_string(out, utf8_repaired(text));
-    return;
-  }
-  static constexpr char digits[] = "0123456789abcdef";
-  out += '"';
-  for (char const c : text) {
-    switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\b': out += "\\b"; break;
-      case '\f': out += "\\f"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          out += "\\u00";
-          out += digits[c >> 4];
-          out += digits[c & 15];
-        } else {
-          out += c;
-        }
-    }
-  }
-  out += '"';
-}
-
 template <class Integer>
 void write_integer(std::string& out, Integer value) {
   char text[24];
@@ -171,7 +141,7 @@ void write_integer(std::string& out, Integer value) {
 
 void write(std::string& out, json const& v) {
   switch (v.type()) {
-    case json::value_t::string: write_string(out, v.get_ref<std::string const&>()); return;
+    case json::value_t::string: append_json_string(out, v.get_ref<std::string const&>()); return;
     case json::value_t::boolean: out += v.get<bool>() ? "true" : "false"; return;
     case json::value_t::null: out += "null"; return;
     case json::value_t::number_integer: write_integer(out, v.get<std::int64_t>()); return;
@@ -181,7 +151,7 @@ void write(std::string& out, json const& v) {
       bool first = true;
       for (auto const& [key, member] : v.get_ref<json::object_t const&>()) {
         if (!std::exchange(first, false)) out += ',';
-        write_string(out, key);
+        append_json_string(out, key);
         out += ':';
         write(out, member);
       }
@@ -209,6 +179,36 @@ void write(std::string& out, json const& v) {
 }
 
 }  // namespace
+
+// As nlohmann/json writes it, without its serializer's set-up for each string.
+void append_json_string(std::string& out, std::string_view text) {
+  if (!is_valid_utf8(text)) {
+    append_json_string(out, utf8_repaired(text));
+    return;
+  }
+  static constexpr char digits[] = "0123456789abcdef";
+  out += '"';
+  for (char const c : text) {
+    switch (c) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\b': out += "\\b"; break;
+      case '\f': out += "\\f"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
+      default:
+        if (static_cast<unsigned char>(c) < 0x20) {
+          out += "\\u00";
+          out += digits[c >> 4];
+          out += digits[c & 15];
+        } else {
+          out += c;
+        }
+    }
+  }
+  out += '"';
+}
 
 result<json> parse_json(std::string_view text) {
   if (auto const at = utf8_error_at(text); at != text.size()) return broken(at, "the text is not UTF-8");

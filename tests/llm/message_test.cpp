@@ -17,6 +17,8 @@ TEST_CASE("every kind of message part survives JSON byte for byte", "[unit]") {
   auto const back = message_from_json(parse_json(text).value());
   REQUIRE(back);
   CHECK(*back == m);
+  CHECK(to_json_text(m) == text);
+  CHECK(to_json_text(message{role::tool, {}}) == to_text(to_json(message{role::tool, {}})));
 }
 
 TEST_CASE("a message that is none is refused with the reason", "[unit]") {

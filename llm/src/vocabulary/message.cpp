@@ -241,6 +241,38 @@ json to_json(message const& m) {
   return out;
 }
 
+std::string to_json_text(message const& m) {
+  // Text, calls and results are what a session writes at every step; the rarer parts go through json.
+  std::string out = "{\"role\":\"" + std::string(to_string(m.role)) + "\",\"parts\":[";
+  auto const member = [&out](char const* name, std::string const& text) {
+    out.append(",\"").append(name).append("\":");
+    append_json_string(out, text);
+    if (!is_valid_utf8(text)) out.append(",\"").append(name).append("_bytes\":\"").append(to_base64(text)).append("\"");
+  };
+  bool first = true;
+  for (auto const& part : m.parts) {
+    if (!std::exchange(first, false)) out += ',';
+    out.append("{\"type\":\"").append(to_string(kind_of(part))).append("\"");
+    if (auto const* text = std::get_if<text_part>(&part)) {
+      member("text", text->text);
+    } else if (auto const* call = std::get_if<tool_call>(&part); call && is_valid_utf8(call->id + call->name)) {
+      member("id", call->id);
+      member("name", call->name);
+      member("arguments", call->arguments);
+    } else if (auto const* r = std::get_if<tool_result>(&part); r && is_valid_utf8(r->call_id + r->name)) {
+      member("call_id", r->call_id);
+      member("name", r->name);
+      member("content", r->content);
+      if (r->failed) out += ",\"failed\":true";
+    } else {
+      auto const body = to_text(std::visit(writer{}, part));  // {"...":...}
+      if (body.size() > 2) out.append(",").append(body, 1, body.size() - 2);
+    }
+    out += '}';
+  }
+  return out += "]}";
+}
+
 result<message> message_from_json(json const& j) {
   auto const bad = [](std::string what) { return error{errc::parse_error, std::move(what), "message.from_json"}; };
   if (!j.is_object() || !j.contains("role") || !j.contains("parts") || !j["role"].is_string() || !j["parts"].is_array())

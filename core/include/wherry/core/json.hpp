@@ -26,6 +26,9 @@ result<json> parse_json(std::string_view text);
 /// Strings that are not valid UTF-8 are written with U+FFFD in place of each broken byte.
 std::string to_text(json const& value);
 
+/// Appends a JSON string, quotes included, as to_text writes it.
+void append_json_string(std::string& out, std::string_view text);
+
 /// True for an integer that did not fit 64 bits; its digits are big_integer_text(value).
 bool is_big_integer(json const& value);
 std::string big_integer_text(json const& value);

@@ -115,6 +115,8 @@ struct message {
 /// The JSON form of a message (version 1): {"role":…,"parts":[{"type":…}]}. Bytes are base64; the inverse is exact.
 json to_json(message const& m);
 result<message> message_from_json(json const& j);
+/// The compact text of to_json(m), written directly.
+std::string to_json_text(message const& m);
 
 /// A tool as a model sees it.
 struct tool_spec {
