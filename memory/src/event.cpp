@@ -34,7 +34,7 @@ char const* to_string(effect_state state) noexcept {
 
 session_event message_event(event_type type, ulid const& run, message const& m) {
   assert(type == event_type::user_message || type == event_type::assistant_message || type == event_type::tool_results);
-  return {.type = type, .run = run, .payload = to_json_text(m)};
+  return {.type = type, .run = run, .payload = to_json_text(m), .said = std::make_shared<message const>(m)};
 }
 
 session_event call_pending_event(ulid const& run, tool_call const& call) {

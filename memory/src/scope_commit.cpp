@@ -91,6 +91,9 @@ result<void> scope_commit::append(std::shared_ptr<session_state> const& to, std:
     if (auto put = put_value(family::event, event_key(*scope_.id, staged.row.id, ++staged.last_seq), value_); !put)
       return put;
     staged.last_hash = chain_hash_of(value_);
+    staged.events.push_back(e);
+    staged.events.back().seq = staged.last_seq;
+    if (!e.time) staged.events.back().time = now_;
   }
   return {};
 }
@@ -200,6 +203,9 @@ result<commit_seq> scope_commit::write(durability how) {
   if (!written) return written.error();
   new_scope_ = false;
   for (auto& staged : sessions_) {
+    // A fold that has seen everything before sees these too; one that has not reads them when it is asked.
+    bool current = staged.state->fold.covered() == staged.state->last_seq;
+    for (auto const& e : staged.events) current = current && staged.state->fold.apply(e).has_value();
     staged.state->row = std::move(staged.row);
     staged.state->last_seq = staged.last_seq;
     staged.state->last_hash = staged.last_hash;

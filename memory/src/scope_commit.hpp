@@ -40,6 +40,7 @@ class scope_commit {
     session_row row;
     std::uint64_t last_seq = 0;
     chain_hash last_hash{};
+    std::vector<session_event> events = {};  // as they will be read back
   };
 
   result<void> begin();

@@ -88,6 +88,10 @@ result<void> session_fold::end_run(session_event const& e) {
     std::vector<message> turn;
     for (auto const& step : run->events) {
       if (!carries_message(step.type)) continue;
+      if (step.said) {
+        turn.push_back(*step.said);
+        continue;
+      }
       auto const body = object_of(step);
       if (!body) return body.error();
       auto said = message_from_json(*body);

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -36,11 +37,15 @@ inline constexpr std::size_t event_payload_bytes_max = std::size_t{16} << 20;
 /// One event. The store fills in `time` (unless it is set) and `seq`.
 struct session_event {
   event_type type = event_type::note;
-  ulid run = {};               ///< The run it belongs to; all zero for an event outside any run.
-  std::string payload = "{}";  ///< A JSON object as text.
-  utc_ms time = 0;             ///< When it was committed.
-  std::uint64_t seq = 0;       ///< Its place in the session; the first is 1.
-  friend bool operator==(session_event const&, session_event const&) = default;
+  ulid run = {};                             ///< The run it belongs to; all zero for an event outside any run.
+  std::string payload = "{}";                ///< A JSON object as text.
+  utc_ms time = 0;                           ///< When it was committed.
+  std::uint64_t seq = 0;                     ///< Its place in the session; the first is 1.
+  std::shared_ptr<message const> said = {};  ///< The payload's message where message_event made it; not stored.
+
+  friend bool operator==(session_event const& a, session_event const& b) {
+    return a.type == b.type && a.run == b.run && a.payload == b.payload && a.time == b.time && a.seq == b.seq;
+  }
 };
 
 /// An event that carries a message; `type` is user_message, assistant_message or tool_results.
