@@ -137,9 +137,9 @@ bool process::read_some(clock::time_point until) {
   return append_available(from_, seen_);
 }
 
-bool process::wait_for(std::string_view text, std::size_t from) {
+bool process::wait_for(std::string_view text) {
   auto const until = clock::now() + patience;
-  while (seen_.find(text, from) == std::string::npos)
+  while (seen_.find(text) == std::string::npos)
     if (!read_some(until)) return false;
   return true;
 }

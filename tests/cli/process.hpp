@@ -33,8 +33,8 @@ class process {
   ~process();
 
   void write(std::string_view text);
-  /// Reads what it says until `text` was seen at or after `from`. False after ten seconds or at its end.
-  bool wait_for(std::string_view text, std::size_t from = 0);
+  /// Reads what it says until `text` was seen. False after ten seconds or at its end.
+  bool wait_for(std::string_view text);
   void signal(int number);
   /// Closes its input, waits for its end. Returns: the exit code, or -1.
   int end();
