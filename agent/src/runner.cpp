@@ -147,12 +147,7 @@ task<void> runner::open() {
   started_ = agent_->time_source->now();
   since_ = std::chrono::steady_clock::now();
   until_ = since_ + agent_->limits.time;
-  if (agent_->broken) {
-    failure = *agent_->broken;
-    record.status = failure->code.message();
-    phase_ = phase::over;
-    co_return;
-  }
+  if (agent_->broken) co_return refuse(*agent_->broken);
 
   message user = std::move(record.transcript.front());
   record.transcript.clear();
@@ -161,12 +156,7 @@ task<void> runner::open() {
   if (session_) {
     auto seen = session_->last_seq();
     auto past = session_->history();
-    if (!seen || !past) {
-      failure = !seen ? std::move(seen).error() : std::move(past).error();
-      record.status = failure->code.message();
-      phase_ = phase::over;
-      co_return;
-    }
+    if (!seen || !past) co_return refuse(!seen ? std::move(seen).error() : std::move(past).error());
     last_seq_ = *seen;
     std::move(past->begin(), past->end(), std::back_inserter(record.transcript));
   }
@@ -192,39 +182,34 @@ task<void> runner::open() {
 }
 
 task<void> runner::reopen() {
-  auto const refused = [&](error why) {
-    failure = std::move(why);
-    record.status = failure->code.message();
-    phase_ = phase::over;
-  };
   auto pending = session_->pending();
   auto open_runs = session_->open_runs();
   auto seen = session_->last_seq();
   if (!pending || !open_runs || !seen)
-    co_return refused(!pending ? pending.error() : !open_runs ? open_runs.error() : seen.error());
+    co_return refuse(!pending ? pending.error() : !open_runs ? open_runs.error() : seen.error());
   if (pending->empty())
-    co_return refused(
+    co_return refuse(
         {errc::not_found, "no call of session \"" + session_->name() + "\" waits for approval", "agent.resume"});
   auto const run = pending->front().run;
   for (auto const& waiting : *pending) {
     auto const answer = std::find_if(answers_.begin(), answers_.end(),
                                      [&](call_answer const& a) { return a.call_id == waiting.call.id; });
     if (answer == answers_.end())
-      co_return refused({errc::needs_approval,
-                         "the call " + waiting.call.id + " of " + waiting.call.name +
-                             " still waits for an answer; resume with all of session.pending()",
-                         "agent.resume"});
+      co_return refuse({errc::needs_approval,
+                        "the call " + waiting.call.id + " of " + waiting.call.name +
+                            " still waits for an answer; resume with all of session.pending()",
+                        "agent.resume"});
     if (answer->call_hash != call_hash(waiting.call))
-      co_return refused(
+      co_return refuse(
           {errc::denied, "the approval of " + waiting.call.id + " was given for another call", "agent.resume"});
   }
   auto const opened =
       std::find_if(open_runs->begin(), open_runs->end(), [&](open_run const& r) { return r.run == run; });
   if (opened == open_runs->end())
-    co_return refused({errc::store_damaged, "a call waits for approval, but its run is not open", "agent.resume"});
+    co_return refuse({errc::store_damaged, "a call waits for approval, but its run is not open", "agent.resume"});
 
   auto history = session_->history();
-  if (!history) co_return refused(history.error());
+  if (!history) co_return refuse(history.error());
   last_seq_ = *seen;
   started_ = agent_->time_source->now();
   since_ = std::chrono::steady_clock::now();
@@ -241,7 +226,7 @@ task<void> runner::reopen() {
     if (!is_message) continue;
     auto parsed = parse_json(event.payload);
     auto m = parsed ? message_from_json(*parsed) : result<message>(parsed.error());
-    if (!m) co_return refused(m.error());
+    if (!m) co_return refuse(m.error());
     // Steps done before the pause count against the limits and keep their places in the random numbers.
     if (m->role == role::assistant) record.steps.push_back({.request = {}, .answer = *m, .usage = {}, .notices = {}});
     record.transcript.push_back(std::move(*m));

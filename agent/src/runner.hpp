@@ -31,7 +31,7 @@ class runner {
   task<result<void>> async_end();
   void cancel() noexcept;
   void on(std::function<void(run_event const&)> handler) { handler_ = std::move(handler); }
-  /// Ends a run whose caller must not block: nothing has happened, nothing is written.
+  /// Ends a run that cannot begin or whose caller must not block: nothing more is written.
   void refuse(error why);
 
   run_record record;
