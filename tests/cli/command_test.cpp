@@ -34,7 +34,7 @@ wherry::json json_of(std::string const& text) {
   return *parsed;
 }
 
-std::string scenario(std::string const& name) { return WHERRY_SOURCE_DIR "/examples/scenarios/" + name; }
+std::string scenario(std::string const& name) { return wherry_test::source_dir() / "examples/scenarios" / name; }
 
 std::string write_file(temp_dir const& folder, std::string const& text) {
   auto const path = folder.path() / "scenario.json";

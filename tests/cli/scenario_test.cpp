@@ -78,7 +78,7 @@ TEST_CASE("a key that nobody reads, and text that is no JSON, are errors", "[uni
 
 TEST_CASE("the scenarios of the examples are well formed", "[unit]") {
   for (auto const* name : {"first_run.json", "two_agents.json"}) {
-    auto const s = read_scenario(std::string(WHERRY_SOURCE_DIR "/examples/scenarios/") + name);
+    auto const s = read_scenario(wherry_test::source_dir() / "examples/scenarios" / name);
     CAPTURE(name);
     CHECK(s);
   }

@@ -107,7 +107,7 @@ TEST_CASE("every published template parses and renders a plain conversation", "[
 }
 
 TEST_CASE("renderings of published templates agree with Jinja's own", "[template][golden]") {
-  auto const golden = load_json(std::filesystem::path(WHERRY_SOURCE_DIR) / "tests/llm/chat_template_golden.json");
+  auto const golden = load_json(wherry_test::source_dir() / "tests/llm/chat_template_golden.json");
   std::size_t compared = 0;
   for (auto const& name : template_names()) {
     auto const chat = load_template(name);

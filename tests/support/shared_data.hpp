@@ -1,6 +1,8 @@
 #pragma once
 // Test data that is not part of the repository. Tests that need it say so and skip visibly without it.
 
+#include "source_dir.hpp"
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <cstdlib>
@@ -14,7 +16,7 @@ namespace wherry_test {
 /// The folder named by WHERRY_SHARED; "../shared" beside the source tree when it is unset.
 inline std::filesystem::path shared_root() {
   if (char const* named = std::getenv("WHERRY_SHARED"); named && *named) return named;
-  return std::filesystem::path(WHERRY_SOURCE_DIR) / ".." / "shared";
+  return source_dir() / ".." / "shared";
 }
 
 /// Path below the shared folder, or a visible skip of the running test. WHERRY_REQUIRE_DATA=1 makes the skip a failure.
