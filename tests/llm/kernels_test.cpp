@@ -151,8 +151,8 @@ TEST_CASE("RMS normalisation agrees with double precision, in place too", "[unit
       for (double v : x) squares += v * v;
       double const rms = std::sqrt(squares / static_cast<double>(count) + 1e-5);
       std::vector<float> out(count), in_place = x;
-      kernels_of(set).rms_norm(out.data(), x.data(), weight.data(), count, 1e-5f);
-      kernels_of(set).rms_norm(in_place.data(), in_place.data(), weight.data(), count, 1e-5f);
+      kernels_of(set).layer.rms_norm(out.data(), x.data(), weight.data(), count, 1e-5f);
+      kernels_of(set).layer.rms_norm(in_place.data(), in_place.data(), weight.data(), count, 1e-5f);
       CHECK(in_place == out);
       CAPTURE(to_string(set), count);
       for (std::size_t i = 0; i < count; ++i) CHECK(relative_error(out[i], x[i] / rms * weight[i]) < 1e-6);
@@ -162,7 +162,7 @@ TEST_CASE("RMS normalisation agrees with double precision, in place too", "[unit
 TEST_CASE("a row of zeros normalises to zeros", "[unit][kernels]") {
   for (auto set : runnable_sets()) {
     std::vector<float> x(33, 0), weight(33, 2);
-    kernels_of(set).rms_norm(x.data(), x.data(), weight.data(), x.size(), 1e-5f);
+    kernels_of(set).layer.rms_norm(x.data(), x.data(), weight.data(), x.size(), 1e-5f);
     CHECK(x == std::vector<float>(33, 0));
   }
 }
@@ -177,7 +177,7 @@ TEST_CASE("softmax agrees with double precision and ignores an offset", "[unit][
         double total = 0;
         for (double v : x) total += std::exp((v - highest) * 0.25);
         auto got = x;
-        kernels_of(set).softmax(got.data(), count, 0.25f);
+        kernels_of(set).layer.softmax(got.data(), count, 0.25f);
         CAPTURE(to_string(set), count, size);
         for (std::size_t i = 0; i < count; ++i) {
           double const want = std::exp((x[i] - highest) * 0.25) / total;
@@ -190,7 +190,7 @@ TEST_CASE("softmax gives nothing to scores far below the highest", "[unit][kerne
   for (auto set : runnable_sets()) {
     std::vector<float> x(20, -1e30f);
     x[3] = 5;
-    kernels_of(set).softmax(x.data(), x.size(), 1.0f);
+    kernels_of(set).layer.softmax(x.data(), x.size(), 1.0f);
     for (std::size_t i = 0; i < x.size(); ++i) CHECK(x[i] == (i == 3 ? 1.0f : 0.0f));
   }
 }
@@ -201,11 +201,63 @@ TEST_CASE("the gated unit agrees with double precision from end to end of the fl
       for (float size : {1e-30f, 1.0f, 80.0f, 1e30f}) {
         auto const up = noise(count, 8), gate = noise(count, 9, size);
         auto got = gate;
-        kernels_of(set).swiglu(got.data(), up.data(), count);
+        kernels_of(set).layer.swiglu(got.data(), up.data(), count);
         CAPTURE(to_string(set), count, size);
         for (std::size_t i = 0; i < count; ++i) {
           double const want = gate[i] / (1 + std::exp(-double{gate[i]})) * up[i];
           CHECK(std::abs(got[i] - want) <= 1e-6 * std::abs(want) + 1e-7 * std::min(size, 1.0f));
+        }
+      }
+}
+
+TEST_CASE("layer normalisation agrees with double precision, in place too", "[unit][kernels]") {
+  for (auto set : runnable_sets())
+    for (auto count : lengths) {
+      auto x = noise(count, 15, 3);
+      for (float& v : x) v += 2;
+      auto const weight = noise(count, 16), bias = noise(count, 17);
+      double mean = 0, variance = 0;
+      for (double v : x) mean += v / static_cast<double>(count);
+      for (double v : x) variance += (v - mean) * (v - mean) / static_cast<double>(count);
+      std::vector<float> out(count), in_place = x;
+      auto const& kernels = kernels_of(set).layer;
+      kernels.layer_norm(out.data(), x.data(), weight.data(), bias.data(), count, 1e-2f);
+      kernels.layer_norm(in_place.data(), in_place.data(), weight.data(), bias.data(), count, 1e-2f);
+      CHECK(in_place == out);
+      CAPTURE(to_string(set), count);
+      for (std::size_t i = 0; i < count; ++i)
+        CHECK(std::abs(out[i] - ((x[i] - mean) / std::sqrt(variance + 1e-2) * weight[i] + bias[i])) < 1e-5);
+    }
+}
+
+TEST_CASE("activations agree with double precision from end to end of the float range", "[unit][kernels]") {
+  auto const tanh_gelu = [](double x) {
+    return 0.5 * x * (1 + std::tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)));
+  };
+  auto const erf_gelu = [](double x) { return 0.5 * x * std::erfc(-x / std::sqrt(2.0)); };
+  auto const clamped = [](double gate, double up) {
+    double const g = std::min(gate, 7.0), u = std::clamp(up, -7.0, 7.0);
+    return g / (1 + std::exp(-1.702 * g)) * (u + 1);
+  };
+  for (auto set : runnable_sets())
+    for (auto count : lengths)
+      for (float size : {1e-30f, 1.0f, 8.0f, 80.0f, 1e9f}) {
+        auto const& kernels = kernels_of(set).layer;
+        auto const x = noise(count, 18, size), up = noise(count, 19, size);
+        auto gelu = x, gelu_erf = x, geglu = x, capped = x, clamp = x;
+        kernels.gelu(gelu.data(), count);
+        kernels.gelu_erf(gelu_erf.data(), count);
+        kernels.geglu(geglu.data(), up.data(), count);
+        kernels.soft_cap(capped.data(), count, 0.25f, 30.0f);
+        kernels.swiglu_clamped(clamp.data(), up.data(), count);
+        CAPTURE(to_string(set), count, size);
+        for (std::size_t i = 0; i < count; ++i) {
+          double const allowed = 5e-7 * std::abs(double{x[i]}) + 1e-7 * std::min(size, 1.0f);
+          CHECK(std::abs(gelu[i] - tanh_gelu(x[i])) <= allowed);
+          CHECK(std::abs(gelu_erf[i] - erf_gelu(x[i])) <= allowed);
+          CHECK(std::abs(geglu[i] - tanh_gelu(x[i]) * up[i]) <= allowed * std::abs(double{up[i]}) + 1e-30);
+          CHECK(std::abs(capped[i] - 30 * std::tanh(double{x[i]} * 0.25 / 30)) <= 30 * 3e-7);
+          CHECK(std::abs(clamp[i] - clamped(x[i], up[i])) <= 1e-6 * std::abs(clamped(x[i], up[i])) + 1e-6);
         }
       }
 }
@@ -218,7 +270,7 @@ TEST_CASE("weighted rows are added to what is there, in order", "[unit][kernels]
       auto const values = noise(rows * stride, 10), weights = noise(rows, 11);
       auto out = noise(width, 12);
       auto want = out;
-      kernels_of(set).add_weighted_rows(out.data(), values.data(), stride, weights.data(), rows, width);
+      kernels_of(set).layer.add_weighted_rows(out.data(), values.data(), stride, weights.data(), rows, width);
       CAPTURE(to_string(set), width);
       for (std::size_t i = 0; i < width; ++i) {
         double sum = want[i];

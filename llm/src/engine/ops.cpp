@@ -28,13 +28,13 @@ void attend_one(pass& p, std::size_t layer, std::size_t token, std::size_t kv_he
                           scores + begin, p.score_stride});
   }
   float const scale = 1.0f / std::sqrt(static_cast<float>(width));
-  for (std::size_t g = 0; g < group; ++g) p.kernels.softmax(scores + g * p.score_stride, positions, scale);
+  for (std::size_t g = 0; g < group; ++g) p.kernels.layer.softmax(scores + g * p.score_stride, positions, scale);
 
   std::fill_n(p.attended + first_head, group * width, 0.0f);
   for (std::size_t begin = 0; begin < positions; begin += page_positions) {
     auto const* rows = p.cache.values(layer, kv_head, begin / page_positions);
     for (std::size_t g = 0; g < group; ++g)
-      p.kernels.add_weighted_rows(p.attended + first_head + g * width, rows, width, scores + g * p.score_stride + begin,
+      p.kernels.layer.add_weighted_rows(p.attended + first_head + g * width, rows, width, scores + g * p.score_stride + begin,
                                   std::min(page_positions, positions - begin), width);
   }
 }
@@ -54,7 +54,7 @@ void normalise(pass& p, std::span<float const> weight, float const* x, float* ou
   std::size_t const width = weight.size();
   p.pool.for_each_range(p.tokens, grain_for(width), [&](std::size_t begin, std::size_t end, unsigned) {
     for (std::size_t t = begin; t < end; ++t)
-      p.kernels.rms_norm(out + t * width, x + t * width, weight.data(), width, p.c.norm_epsilon);
+      p.kernels.layer.rms_norm(out + t * width, x + t * width, weight.data(), width, p.c.norm_epsilon);
   });
 }
 
@@ -67,7 +67,7 @@ void normalise_heads(pass& p, std::span<float const> weight, float* rows, std::s
   if (weight.empty()) return;
   std::size_t const width = weight.size();
   for (std::size_t h = 0; h < p.tokens * heads; ++h)
-    p.kernels.rms_norm(rows + h * width, rows + h * width, weight.data(), width, p.c.norm_epsilon);
+    p.kernels.layer.rms_norm(rows + h * width, rows + h * width, weight.data(), width, p.c.norm_epsilon);
 }
 
 void rotate(pass& p, float* rows, std::size_t heads) {
@@ -115,7 +115,7 @@ void attend(pass& p, std::size_t layer) {
 void gate_with_silu(pass& p) {
   std::size_t const width = p.c.feed_forward;
   p.pool.for_each_range(p.tokens, grain_for(8 * width), [&](std::size_t begin, std::size_t end, unsigned) {
-    p.kernels.swiglu(p.gate + begin * width, p.up + begin * width, (end - begin) * width);
+    p.kernels.layer.swiglu(p.gate + begin * width, p.up + begin * width, (end - begin) * width);
   });
 }
 
