@@ -34,8 +34,9 @@ void attend_one(pass& p, std::size_t layer, std::size_t token, std::size_t kv_he
   for (std::size_t begin = 0; begin < positions; begin += page_positions) {
     auto const* rows = p.cache.values(layer, kv_head, begin / page_positions);
     for (std::size_t g = 0; g < group; ++g)
-      p.kernels.layer.add_weighted_rows(p.attended + first_head + g * width, rows, width, scores + g * p.score_stride + begin,
-                                  std::min(page_positions, positions - begin), width);
+      p.kernels.layer.add_weighted_rows(p.attended + first_head + g * width, rows, width,
+                                        scores + g * p.score_stride + begin,
+                                        std::min(page_positions, positions - begin), width);
   }
 }
 
