@@ -6,7 +6,11 @@
 #include <catch2/catch_test_macros.hpp>
 #include <shared_data.hpp>
 
+#include "tokenizer_samples.hpp"
+
 #include <algorithm>
+#include <array>
+#include <cctype>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -38,6 +42,7 @@ render_options options_for(std::string const& name) {
   render_options options;
   options.bos_token = "<s>";
   options.eos_token = "</s>";
+  options.lenient = true;  // as a model renders
   options.clock = std::make_shared<manual_clock>(1'764'000'000'000);
   if (name == "fireworks-ai-llama-3-firefunction-v2")
     options.variables.text = R"({"functions": "[]", "datetime": "2025-11-24"})";
@@ -106,51 +111,139 @@ TEST_CASE("every published template parses and renders a plain conversation", "[
   }
 }
 
-TEST_CASE("renderings of published templates agree with Jinja's own", "[template][golden]") {
+// The file says how it was made: chat_template_golden.py, which asks Jinja itself.
+TEST_CASE("every published template renders every conversation as Jinja does, or both refuse", "[template][golden]") {
   auto const golden = load_json(wherry_test::source_dir() / "tests/llm/chat_template_golden.json");
-  std::size_t compared = 0;
-  for (auto const& name : template_names()) {
+  auto const names = template_names();
+  REQUIRE(golden["sha256"].size() == names.size());
+  REQUIRE(golden["contexts"].size() >= 6);
+  std::size_t refused = 0;
+  for (auto const& name : names) {
     auto const chat = load_template(name);
-    for (auto const& [label, context] : golden["contexts"].items()) {
-      auto const expected = golden["sha256"].find(name + " / " + label);
-      if (expected == golden["sha256"].end()) continue;
+    for (auto const& [label, conversation] : golden["contexts"].items()) {
       INFO(name << " / " << label);
+      auto context = conversation;
+      if (auto const own = golden["variables"].find(name); own != golden["variables"].end()) context.update(*own);
       render_options options;
       options.clock = std::make_shared<manual_clock>(1'764'000'000'000);
       auto const pieces = chat.render(context, options);
-      REQUIRE(pieces.has_value());
-      CHECK(content_hash(joined(*pieces)) == expected->get<std::string>());
-      ++compared;
+      CHECK((pieces ? content_hash(joined(*pieces)) : "raises") == golden["sha256"][name][label].get<std::string>());
+      refused += pieces ? 0 : 1;
     }
   }
-  CHECK(compared == golden["sha256"].size());
+  CHECK(refused < names.size() * golden["contexts"].size() / 5);  // mostly they render
 }
 
-TEST_CASE("no byte of a template piece comes from the conversation", "[template]") {
-  // A marker between the parts of control tokens shows every byte that leaks, whole tokens or not.
-  std::string const hostile = "\x7f<|im_start|>\x7f<|eot_id|>\x7f[INST]\x7f</s>\x7f<|im_end|>\x7f";
-  std::string const harmless(hostile.size(), '\x7f');
-  for (auto const& name : template_names()) {
-    INFO(name);
-    auto const chat = load_template(name);
-    auto const pieces =
-        render_chat(chat, tool_conversation(hostile), two_tools("Weather. " + hostile), options_for(name));
-    if (!pieces) continue;  // some templates refuse tools; the plain case above covers them
-    REQUIRE(joined(*pieces).find(hostile.substr(1, 12)) != std::string::npos);
-    for (auto const& piece : *pieces)
-      if (piece.origin == text_origin::from_template) CHECK(piece.text.find('\x7f') == std::string::npos);
-    // What the template wrote must not depend on what the data spells.
-    auto const quiet =
-        render_chat(chat, tool_conversation(harmless), two_tools("Weather. " + harmless), options_for(name));
-    REQUIRE(quiet.has_value());
-    auto template_text = [](std::vector<prompt_piece> const& all) {
-      std::string out;
-      for (auto const& piece : all)
-        if (piece.origin == text_origin::from_template) out += piece.text;
-      return out;
-    };
-    CHECK(template_text(*pieces) == template_text(*quiet));
+namespace {
+
+// What the template spells that may be a control token: <|im_start|>, [INST], <tool_call>, ... and some that every
+// vocabulary has.
+std::vector<std::string> control_spellings(std::string const& source) {
+  std::set<std::string> found = {"<|im_start|>",  "<|im_end|>",   "<|eot_id|>", "<|start_header_id|>",
+                                 "<|endoftext|>", "[INST]",       "[/INST]",    "</s>",
+                                 "<s>",           "<end_of_turn>"};
+  constexpr std::size_t longest = 60;
+  for (std::size_t at = source.find_first_of("<["); at != std::string::npos; at = source.find_first_of("<[", at + 1)) {
+    std::size_t const end = source.find_first_of("<>[] \t\n'\"{}()", at + 1);
+    if (end == std::string::npos || end == at + 1 || end - at > longest) continue;
+    if (source[end] != (source[at] == '<' ? '>' : ']')) continue;
+    bool const word = source[at] == '<' || std::isupper(static_cast<unsigned char>(source[at + 1]));
+    if (word || source[at + 1] == '/') found.insert(source.substr(at, end + 1 - at));
   }
+  return {found.begin(), found.end()};
+}
+
+// Control tokens and bytes; merges do not matter here.
+tokenizer tokenizer_with(std::vector<std::string> const& control) {
+  std::vector<wherry_test::sample_token> more;
+  for (auto const& spelling : control) more.push_back({spelling, token_kind::control});
+  return wherry_test::build(wherry_test::bpe_model("gpt-2", {}, more)).value();
+}
+
+std::string template_text(std::vector<prompt_piece> const& pieces) {
+  std::string out;
+  for (auto const& piece : pieces)
+    if (piece.origin == text_origin::from_template) out += piece.text;
+  return out;
+}
+
+std::vector<token_id> control_ids(tokenizer const& tokens, std::vector<prompt_piece> const& pieces) {
+  std::vector<encode_piece> marked;
+  for (auto const& p : pieces) marked.push_back({p.text, p.origin == text_origin::from_template});
+  auto ids = tokens.encode(marked, false);
+  std::erase_if(ids, [&](token_id id) { return tokens.kind(id) != token_kind::control; });
+  return ids;
+}
+
+// A conversation in which the text stands at one place (or, where it is `everywhere`, at all of them).
+struct hostile_chat {
+  std::vector<message> messages;
+  std::vector<tool_spec> tools;
+};
+constexpr std::array<char const*, 9> places = {"user",        "tool result", "tool name", "argument name", "argument",
+                                               "description", "property",    "assistant", "reasoning"};
+hostile_chat chat_with(std::string const& text, std::string_view place) {
+  auto at = [&](std::string_view here) { return here == place ? text : std::string("x"); };
+  std::string const name = "f" + at("tool name");
+  hostile_chat out;
+  json const schema = {
+      {"type", "object"},
+      {"properties", {{"p" + at("property"), {{"type", "string"}, {"description", "d" + at("description")}}}}},
+      {"required", json::array()}};
+  out.tools = {{name, "D" + at("description"), {to_text(schema)}}};
+  json const arguments = {{"p" + at("argument name"), at("argument")}};
+  out.messages = {message::user("u" + at("user")),
+                  {role::assistant, {tool_call{"callabcde", name, to_text(arguments)}}},
+                  {role::tool, {tool_result{"callabcde", name, "r" + at("tool result")}}},
+                  {role::assistant, {reasoning_part{"t" + at("reasoning"), ""}, text_part{"a" + at("assistant")}}},
+                  message::user("v" + at("user"))};
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("a control token in data is never the template's, wherever it stands, in all published templates",
+          "[template]") {
+  std::size_t checked = 0;
+  for (auto const& name : template_names()) {
+    auto const chat = load_template(name);
+    auto const control = control_spellings(chat.source());
+    REQUIRE(control.size() > 5);
+    auto const tokens = tokenizer_with(control);
+    auto const options = options_for(name);
+    for (auto const place : places) {
+      // All at once, with a byte between that nothing else holds, shows every byte that leaks.
+      std::string all;
+      for (auto const& spelling : control) all += '\x7f' + spelling;
+      auto const hostile = chat_with(all + '\x7f', place);
+      auto const pieces = render_chat(chat, hostile.messages, hostile.tools, options);
+      INFO(name << " / " << place);
+      if (!pieces) {
+        CHECK(pieces.error().is(errc::invalid_argument));  // the template refuses tools, or such a name
+        continue;
+      }
+      CHECK(template_text(*pieces).find('\x7f') == std::string::npos);
+
+      auto const quiet = chat_with("x", place);
+      auto const harmless = render_chat(chat, quiet.messages, quiet.tools, options);
+      REQUIRE(harmless.has_value());
+      // Templates look for these in what the assistant said, and then write them themselves.
+      auto const rewritten = [&](std::string const& spelling) {
+        bool const assistants = std::string_view(place) == "assistant" || std::string_view(place) == "reasoning";
+        return assistants && spelling.find("think") != std::string::npos;
+      };
+      for (auto const& spelling : control) {
+        if (rewritten(spelling)) continue;
+        auto const one = chat_with(spelling, place);
+        auto const rendered = render_chat(chat, one.messages, one.tools, options);
+        if (!rendered) continue;
+        INFO(spelling);
+        CHECK(control_ids(tokens, *rendered) == control_ids(tokens, *harmless));
+        ++checked;
+      }
+    }
+  }
+  CHECK(checked > 5000);
 }
 
 TEST_CASE("tool calls appear in the prompt of every template that takes them", "[template]") {

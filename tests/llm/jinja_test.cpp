@@ -207,10 +207,7 @@ TEST_CASE("jinja: assignments, namespaces and blocks", "[unit]") {
       "{% set x %}a{{ n }}{% endset %}[{{ x }}]{% set y | upper | trim %} b {% endset %}[{{ y }}]{% filter upper "
       "%}abc{{ s }}{% endfilter %}{% with q = 3, r = 4 %}{{ q + r }}{% endwith %}{{ q }}",
       "[a7][B]ABCHELLO, WÖRLD7");
-  CHECK_RENDERS(
-      "{% if false %}a{% elif n == 7 %}b{% else %}c{% endif %}{% if x %}d{% endif %}{% set l2 = [] %}{% set _ = "
-      "l2.append(1) %}{{ l2 }}{{ l2.pop() }}{{ l2 }}",
-      "b[1]1[]");
+  CHECK_RENDERS("{% if false %}a{% elif n == 7 %}b{% else %}c{% endif %}{% if x %}d{% endif %}", "b");
   CHECK_RENDERS("{% generation %}g{% endgeneration %}", "g");
 }
 
@@ -336,7 +333,9 @@ TEST_CASE("jinja: hostile templates end with an error that names the bound", "[r
   };
   for (auto const& source : hostile) {
     INFO(source.substr(0, 100));
-    auto const pieces = render(source, sample());
+    render_options lenient;
+    lenient.lenient = true;  // lists can end up inside themselves
+    auto const pieces = render(source, sample(), lenient);
     REQUIRE_FALSE(pieces.has_value());
     CHECK(pieces.error().is(errc::limit_reached));
   }
@@ -354,13 +353,48 @@ TEST_CASE("jinja: the bounds of a rendering are the caller's", "[robustness]") {
 }
 
 TEST_CASE("jinja: what leaves Python's way is chosen and stays", "[unit]") {
-  // Published templates assign into messages, look at integers beyond 64 bits and name macros once.
+  // Published templates look at integers beyond 64 bits and name macros once.
   json const context = parse_json(R"({"m": {"content": "a"}, "big": 123456789012345678901234567890})").value();
-  CHECK(joined(*render("{% set m.content = 'b' %}{{ m.content }}", context)) == "b");
   CHECK(joined(*render("{{ big }} {{ [big] | tojson }} {{ big is integer }}", context)) ==
         "123456789012345678901234567890 [123456789012345678901234567890] True");
   CHECK(
       chat_template::parse("{% for a in b %}{% macro m() %}{% endmacro %}{% endfor %}").error().is(errc::unsupported));
+}
+
+TEST_CASE("jinja: what Python's sandbox refuses is refused, and allowed to the lenient", "[unit]") {
+  auto const [source, lenient_text] = GENERATE(table<std::string, std::string>({
+      {"{% set l = [] %}{% set _ = l.append(1) %}{{ l }}{{ l.pop() }}{{ l }}", "[1]1[]"},
+      {"{% set l = [1] %}{% set _ = l.extend([2]) %}{{ l }}", "[1, 2]"},
+      {"{% set _ = d.update(a=2) %}{{ d.a }}{{ d.pop('a') }}{{ d.a }}", "22"},
+      {"{% set d.content = 'b' %}{{ d.content }}", "b"},
+      {"{{ '[1]' | from_json }}", "[1]"},
+      {"{{ l | map('string') | tojson }}", R"(["3", "1", "2"])"},
+      {"{{ l | map('string') | length }}{{ (l | select('odd'))[0:1] }}", "3[3]"},
+      {"{{ l | reject('odd') }}", "[2]"},
+  }));
+  INFO(source);
+  CHECK(render(source, sample()).has_error());
+  render_options lenient;
+  lenient.lenient = true;
+  CHECK(joined(*render(source, sample(), lenient)) == lenient_text);
+}
+
+TEST_CASE("jinja: generators behave like Python's", "[unit]") {
+  CHECK_RENDERS("{{ 'yes' if l | select('gt', 9) else 'no' }}", "yes");
+  CHECK_RENDERS("{% set g = l | map('string') %}{{ g | join }}|{{ g | join }}", "312|");
+  CHECK_RENDERS("{% for x in l | map('string') %}{{ x }}{{ loop.last }}{% endfor %}", "3False1False2True");
+  CHECK_RENDERS("{{ (l | select('odd'))[0] }}|{{ (l | select('odd')) is sequence }}", "|False");
+  CHECK_RENDERS("{{ (l | select('odd')) == (l | select('odd')) }} {{ l | reverse | list }}", "False [2, 1, 3]");
+}
+
+TEST_CASE("jinja: a filter that does not exist may stand in a condition that does not hold", "[unit]") {
+  CHECK_RENDERS("{% if x is defined %}{{ 1 | nosuch }}{% endif %}a", "a");
+  CHECK_RENDERS("{{ (n | nosuch) if x is defined else 'b' }}{{ 'c' if n else n | nosuch }}", "bc");
+  CHECK_RENDERS("{% if n is odd or n is nosuch %}d{% endif %}", "d");
+  CHECK(failure_of("{% if n %}{{ n | nosuch }}{% endif %}").is(errc::unsupported));
+  CHECK(
+      failure_of("{% if x is defined %}{% for i in l %}{{ i | nosuch }}{% endfor %}{% endif %}").is(errc::unsupported));
+  CHECK(failure_of("{{ n | nosuch }}{{ 1 if n else 2 }}").is(errc::unsupported));
 }
 
 TEST_CASE("jinja: the clock is the caller's", "[unit]") {

@@ -34,6 +34,7 @@ std::size_t absolute(std::int64_t index, std::size_t size) {
 
 value item_at(workspace& space, value const& object, std::int64_t index) {
   if (auto const* list = object.list()) {
+    if (list->lazy && !space.options().lenient) return missing("item of a generator");
     auto const at = absolute(index, list->items.size());
     return at < list->items.size() ? list->items[at] : missing("item outside the list");
   }
@@ -147,6 +148,7 @@ value get_item(workspace& space, value const& object, value const& index) {
 
 value get_slice(workspace& space, value const& object, value const& start, value const& stop, value const& step) {
   if (auto const* list = object.list()) {
+    refuse_lazy(space, *list, "has no slices");
     std::vector<value> items;
     for_each_index(resolve(start, stop, step, list->items.size()),
                    [&](std::size_t i) { items.push_back(list->items[i]); });
@@ -169,8 +171,9 @@ value get_slice(workspace& space, value const& object, value const& start, value
 
 std::vector<value> iterate(workspace& space, value const& v) {
   if (v.is_undefined()) return {};
-  if (auto const* list = v.list()) {
+  if (auto* list = v.list()) {
     space.step(list->items.size());
+    if (list->lazy && !space.options().lenient) return std::exchange(list->items, {});
     return list->items;
   }
   std::vector<value> out;
@@ -188,10 +191,18 @@ std::vector<value> iterate(workspace& space, value const& v) {
   fail("cannot iterate over " + std::string(type_name(v)));
 }
 
-std::size_t length_of(value const& v) {
+void refuse_lazy(workspace& space, list_object const& list, std::string_view use) {
+  if (list.lazy && !space.options().lenient)
+    fail("a generator (of map, select or their like) " + std::string(use) + "; \"list\" makes a list of it");
+}
+
+std::size_t length_of(workspace& space, value const& v) {
   if (v.is_undefined()) return 0;
   if (auto const* text = v.text()) return character_offsets(text->bytes()).size() - 1;
-  if (auto const* list = v.list()) return list->items.size();
+  if (auto const* list = v.list()) {
+    refuse_lazy(space, *list, "has no length");
+    return list->items.size();
+  }
   if (auto const* dict = v.dict()) return dict->members.size();
   if (auto const* loop = v.object<loop_object>()) return loop->items.size();
   fail(std::string(type_name(v)) + " has no length");

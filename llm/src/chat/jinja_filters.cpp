@@ -145,6 +145,8 @@ value tojson(workspace& space, value const& v, arguments const& given) {
 
 value parse_json_text(workspace& space, value const& v, arguments const& given) {
   bind_arguments("from_json", given, {});
+  if (!space.options().lenient)
+    fail("there is no filter \"from_json\" in Jinja; render_options::lenient allows it", errc::unsupported);
   if (!v.text()) fail("from_json takes a text");
   auto const parsed = parse_json(v.text()->bytes());
   if (!parsed) fail("from_json: " + parsed.error().message);
@@ -218,9 +220,9 @@ value round(workspace&, value const& v, arguments const& given) {
 // -- lists and dicts
 // -------------------------------------------------------------------------------------------------------
 
-value length(workspace&, value const& v, arguments const& given) {
+value length(workspace& space, value const& v, arguments const& given) {
   bind_arguments("length", given, {});
-  return integer(static_cast<std::int64_t>(length_of(v)), origin_of(v));
+  return integer(static_cast<std::int64_t>(length_of(space, v)), origin_of(v));
 }
 
 value to_list(workspace& space, value const& v, arguments const& given) {
@@ -267,9 +269,10 @@ value join(workspace& space, value const& v, arguments const& given) {
 
 value items(workspace& space, value const& v, arguments const& given) {
   bind_arguments("items", given, {});
-  if (v.is_undefined()) return space.list({}, v.origin);
+  if (v.is_undefined()) return space.lazy({}, v.origin);
   if (!v.dict()) fail("items takes a mapping, not " + std::string(type_name(v)));
-  return call_function(space, bound_method(space, v, "items"), {});
+  auto pairs = call_function(space, bound_method(space, v, "items"), {}).list()->items;
+  return space.lazy(std::move(pairs), v.origin);
 }
 
 // What sort, unique and dictsort compare: texts without regard to case unless asked.
@@ -320,7 +323,7 @@ value unique(workspace& space, value const& v, arguments const& given) {
     seen.push_back(key);
     out.push_back(item);
   }
-  return space.list(std::move(out), origin_of(v));
+  return space.lazy(std::move(out), origin_of(v));
 }
 
 value reverse(workspace& space, value const& v, arguments const& given) {
@@ -328,7 +331,7 @@ value reverse(workspace& space, value const& v, arguments const& given) {
   auto list = iterate(space, v);
   std::reverse(list.begin(), list.end());
   if (v.text()) return space.text(joined_text(space, list, {}));
-  return space.list(std::move(list), v.origin);
+  return space.lazy(std::move(list), v.origin);
 }
 
 value sum(workspace& space, value const& v, arguments const& given) {
@@ -392,7 +395,7 @@ value map(workspace& space, value const& v, arguments const& given) {
     arguments const rest = tail(given, 1);
     for (auto& item : list) item = apply_filter(space, name, item, rest);
   }
-  return space.list(std::move(list), origin_of(v));
+  return space.lazy(std::move(list), origin_of(v));
 }
 
 // select, reject, selectattr, rejectattr
@@ -410,7 +413,7 @@ value select(workspace& space, value const& v, arguments const& given) {
     bool const holds = named ? apply_test(space, name, subject, test_arguments) : truthy(subject);
     if (holds == wanted) out.push_back(item);
   }
-  return space.list(std::move(out), origin_of(v));
+  return space.lazy(std::move(out), origin_of(v));
 }
 
 constexpr filter_row filters[] = {

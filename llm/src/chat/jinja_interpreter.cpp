@@ -150,7 +150,9 @@ class interpreter {
     if (!target.attribute.empty()) {
       value const* holder = names.find(target.names[0]);
       auto* const dict = holder ? holder->object<dict_object>() : nullptr;
-      if (!dict) fail("\"" + target.names[0] + "\" is no namespace and no dict; only those can be assigned into");
+      if (!dict || !(dict->is_namespace || space_.options().lenient))
+        fail("\"" + target.names[0] + "\" is no namespace; members of anything else cannot be set" +
+             (dict ? " (render_options::lenient allows dicts)" : ""));
       set_member(space_, *dict, space_.text(target.attribute, text_origin::from_template), v);
       return;
     }

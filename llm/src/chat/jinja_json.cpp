@@ -61,6 +61,7 @@ class json_writer {
   }
 
   void write_list(list_object const& list) {
+    refuse_lazy(space_, list, "cannot be written as JSON");
     if (list.items.empty()) return put("[]");
     put("[");
     ++depth_;

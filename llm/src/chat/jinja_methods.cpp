@@ -12,6 +12,7 @@ using method = value (*)(workspace&, value const& self, arguments const& given);
 struct method_row {
   std::string_view name;
   method body;
+  bool changes = false;  ///< Changes its object, which Jinja's sandbox refuses.
 };
 
 marked_text const& text_argument(value const& v, std::string_view function) {
@@ -330,12 +331,13 @@ constexpr method_row dict_methods[] = {
     {"get", get},
     {"items", items},
     {"keys", keys_or_values<true>},
-    {"pop", pop_member},
-    {"update", update},
+    {"pop", pop_member, true},
+    {"update", update, true},
     {"values", keys_or_values<false>},
 };
 constexpr method_row list_methods[] = {
-    {"append", append}, {"count", count_items}, {"extend", extend}, {"index", index_of}, {"pop", pop_item},
+    {"append", append, true}, {"count", count_items},  {"extend", extend, true},
+    {"index", index_of},      {"pop", pop_item, true},
 };
 
 template <std::size_t size>
@@ -352,6 +354,11 @@ value bound_method(workspace& space, value const& object, std::string_view name)
                           : object.list() ? find_row(list_methods, name)
                                           : nullptr;
   if (!row) return {undefined_value{name}};
+  if (row->changes && !space.options().lenient)
+    return space.function(row->name, [row](workspace&, arguments const&) -> value {
+      fail("\"" + std::string(row->name) +
+           "\" changes its object, which Jinja's sandbox refuses (render_options::lenient allows it)");
+    });
   return space.function(
       row->name, [body = row->body, object](workspace& s, arguments const& given) { return body(s, object, given); });
 }

@@ -64,7 +64,10 @@ constexpr test_row tests[] = {
        return v.data.index() == other.data.index() && equal(s, v, other);
      }},
     {"sequence",
-     [](workspace&, value const& v, arguments const&) { return v.text() || v.list() || v.dict() || v.is_undefined(); }},
+     [](workspace& s, value const& v, arguments const&) {
+       if (v.list() && v.list()->lazy) return s.options().lenient;
+       return v.text() || v.list() || v.dict() || v.is_undefined();
+     }},
     {"string", [](workspace&, value const& v, arguments const&) { return v.text() != nullptr; }},
     {"true", [](workspace&, value const& v, arguments const&) { return v.as<bool>() && *v.as<bool>(); }},
     {"undefined", [](workspace&, value const& v, arguments const&) { return v.is_undefined(); }},

@@ -22,7 +22,7 @@ text_origin origin_of(value const& v) noexcept { return v.text() ? v.text()->ove
 std::string_view type_name(value const& v) noexcept {
   static constexpr std::array<std::string_view, 11> names = {"undefined", "None", "bool", "int",      "float", "int",
                                                              "str",       "list", "dict", "function", "loop"};
-  if (auto const* list = v.list(); list && list->tuple) return "tuple";
+  if (auto const* list = v.list(); list && (list->tuple || list->lazy)) return list->lazy ? "generator" : "tuple";
   if (auto const* dict = v.object<dict_object>(); dict && dict->is_namespace) return "namespace";
   return names[v.data.index()];
 }
@@ -33,7 +33,7 @@ bool truthy(value const& v) noexcept {
   if (auto const* i = v.as<std::int64_t>()) return *i != 0;
   if (auto const* d = v.as<double>()) return *d != 0;
   if (auto const* text = v.text()) return !text->empty();
-  if (auto const* list = v.list()) return !list->items.empty();
+  if (auto const* list = v.list()) return list->lazy || !list->items.empty();
   if (auto const* dict = v.dict()) return !dict->members.empty();
   return true;
 }
@@ -195,6 +195,7 @@ bool equal_dicts(workspace& space, dict_object const& a, dict_object const& b) {
 marked_text to_text(workspace& space, value const& v) {
   if (auto const* text = v.text()) return *text;
   if (!v.list() && !v.object<dict_object>()) return {scalar_text(v), v.origin};
+  if (auto const* list = v.list()) refuse_lazy(space, *list, "cannot be printed");
   marked_text out;
   append_repr(space, out, v, holds_data(space, v) ? text_origin::from_data : text_origin::from_template);
   space.count_text(out.size());
@@ -212,6 +213,7 @@ bool equal(workspace& space, value const& a, value const& b) {
   if (auto const* big = a.as<big_integer>()) return *big->digits == *b.as<big_integer>()->digits;
   if (auto const* list = a.list()) {
     auto const* other = b.list();
+    if (list->lazy || other->lazy) return list == other;
     if (list->tuple != other->tuple || list->items.size() != other->items.size()) return false;
     return std::equal(list->items.begin(), list->items.end(), other->items.begin(),
                       [&](value const& p, value const& q) { return equal(space, p, q); });

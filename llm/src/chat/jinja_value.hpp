@@ -71,6 +71,9 @@ struct value {
 struct list_object {
   std::vector<value> items;
   bool tuple = false;
+  /// What map, select and their like give: in Python a generator. It is true even when empty, and unless the rendering
+  /// is lenient it has no length, no items by index and no JSON, and is gone once it was walked over.
+  bool lazy = false;
 };
 struct dict_object {
   std::vector<std::pair<value, value>> members;  ///< In the order of insertion.
@@ -114,6 +117,8 @@ class workspace {
   value text(marked_text text);
   value text(std::string bytes, text_origin origin) { return this->text(marked_text(std::move(bytes), origin)); }
   value list(std::vector<value> items, text_origin origin, bool tuple = false);
+  /// What a generator of Python's would yield.
+  value lazy(std::vector<value> items, text_origin origin);
   value dict(std::vector<std::pair<value, value>> members, text_origin origin, bool is_namespace = false);
   value function(std::string_view name, std::function<value(workspace&, arguments const&)> body);
   loop_object& loop(std::vector<value> items);
@@ -184,8 +189,10 @@ void set_member(workspace& space, dict_object& dict, value const& key, value con
 
 /// What a for loop sees: the items of a list, the keys of a dict, the characters of a string, nothing of undefined.
 std::vector<value> iterate(workspace& space, value const& v);
-/// len(v); undefined has none.
-std::size_t length_of(value const& v);
+/// len(v); 0 for undefined.
+std::size_t length_of(workspace& space, value const& v);
+/// Fails for what Python would not let be treated as a list; `use` says what was tried.
+void refuse_lazy(workspace& space, list_object const& list, std::string_view use);
 /// Offsets where the characters of a text begin, and its size at the end.
 std::vector<std::size_t> character_offsets(std::string_view text);
 

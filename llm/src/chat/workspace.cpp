@@ -32,6 +32,12 @@ value workspace::list(std::vector<value> items, text_origin origin, bool tuple) 
   return {&lists_.emplace_back(list_object{std::move(items), tuple}), origin};
 }
 
+value workspace::lazy(std::vector<value> items, text_origin origin) {
+  value const made = list(std::move(items), origin);
+  made.list()->lazy = true;
+  return made;
+}
+
 value workspace::dict(std::vector<std::pair<value, value>> members, text_origin origin, bool is_namespace) {
   step(1 + members.size());
   return {&dicts_.emplace_back(dict_object{std::move(members), is_namespace}), origin};

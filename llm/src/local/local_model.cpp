@@ -130,6 +130,7 @@ class local_model::impl final : public model {
     options.bos_token = spelled(tokens_.bos());
     options.eos_token = spelled(tokens_.eos());
     options.output_schema = request.output_schema;
+    options.lenient = true;
     static std::vector<tool_spec> const none;
     return render_chat(chat_, request.messages, request.tools ? *request.tools : none, options);
   }

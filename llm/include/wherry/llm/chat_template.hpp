@@ -65,6 +65,10 @@ struct render_options {
   std::size_t steps_max = 4'000'000;
   /// Longest prompt, and longest single string, in bytes.
   std::size_t output_bytes_max = 32 << 20;
+  /// Allow what Jinja's sandbox refuses and some published templates, written for other engines, do nevertheless:
+  /// list.append and its like, setting members of dicts, from_json, generators used as lists. Otherwise such a template
+  /// fails as it would in Python.
+  bool lenient = false;
 };
 
 /// A parsed template. A cheap copyable handle, immutable, thread-safe.
