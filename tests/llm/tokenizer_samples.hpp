@@ -93,6 +93,34 @@ inline wherry::gguf_writer bpe_model(std::string const& pre, std::vector<std::st
   return writer;
 }
 
+// Unigram in the way of T5: <pad>, </s>, <unk> (ids 0 to 2), then `more`.
+inline wherry::gguf_writer unigram_model(std::vector<sample_token> const& more) {
+  using wherry::token_kind;
+  std::vector<sample_token> tokens{
+      {"<pad>", token_kind::control}, {"</s>", token_kind::control}, {"<unk>", token_kind::unknown}};
+  tokens.insert(tokens.end(), more.begin(), more.end());
+  wherry::gguf_writer writer;
+  writer.add("general.architecture", "t5");
+  writer.add("tokenizer.ggml.model", "t5");
+  add_tokens(writer, tokens);
+  return writer;
+}
+
+// WordPiece: [PAD], [UNK], [CLS], [SEP], [MASK] (ids 0 to 4), then the pieces, "##" in front of those that go on.
+inline wherry::gguf_writer wordpiece_model(std::vector<std::string> const& pieces) {
+  using wherry::token_kind;
+  std::vector<sample_token> tokens;
+  for (auto const* special : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"})
+    tokens.push_back({special, token_kind::control});
+  for (auto const& piece : pieces)
+    tokens.push_back({piece.starts_with("##") ? piece.substr(2) : "\xE2\x96\x81" + piece});
+  wherry::gguf_writer writer;
+  writer.add("general.architecture", "bert");
+  writer.add("tokenizer.ggml.model", "bert");
+  add_tokens(writer, tokens);
+  return writer;
+}
+
 inline wherry::result<wherry::tokenizer> build(wherry::gguf_writer const& writer) {
   return wherry::tokenizer::from(wherry::gguf_file::from_bytes(writer.bytes(), "sample").value());
 }

@@ -266,9 +266,9 @@ TEST_CASE("unsupported and broken vocabularies are refused with a reason", "[tok
     CHECK(t.error().is(expected));
     return t.error().message;
   };
-  gguf_writer unigram;
-  unigram.add("tokenizer.ggml.model", "t5");
-  CHECK_THAT(refusal(unigram, errc::unsupported), ContainsSubstring("Unigram") && ContainsSubstring("gpt2"));
+  gguf_writer rwkv;
+  rwkv.add("tokenizer.ggml.model", "rwkv");
+  CHECK_THAT(refusal(rwkv, errc::unsupported), ContainsSubstring("'rwkv'") && ContainsSubstring("gpt2"));
   CHECK_THAT(refusal(gguf_writer(), errc::unsupported), ContainsSubstring("tokenizer.ggml.model"));
   CHECK_THAT(refusal(bpe_model("tekken", {}), errc::unsupported),
              ContainsSubstring("'tekken'") && ContainsSubstring("qwen2"));

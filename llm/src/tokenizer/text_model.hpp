@@ -20,10 +20,19 @@ class text_model {
 
   // Whether a text is encoded with a space in front, which decoding takes off again.
   virtual bool adds_space() const noexcept { return false; }
+
+  // What decoding does to the whole text in the end.
+  virtual void tidy(std::string&) const {}
 };
 
 // SentencePiece BPE: merges by score, bytes for what the vocabulary lacks.
 result<std::unique_ptr<text_model>> make_spm_model(vocabulary const& vocab);
+
+// SentencePiece Unigram: the likeliest way to cut the text into pieces.
+result<std::unique_ptr<text_model>> make_unigram_model(vocabulary const& vocab);
+
+// WordPiece by BERT's rules.
+result<std::unique_ptr<text_model>> make_wordpiece_model(vocabulary const& vocab);
 
 // Byte-level BPE behind a pre-tokenizer, which tokenizer.ggml.pre names.
 result<std::unique_ptr<text_model>> make_byte_bpe_model(vocabulary const& vocab, struct pre_tokenizer const& rules);

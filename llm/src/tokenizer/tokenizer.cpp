@@ -5,6 +5,7 @@
 #include "tokenizer/text_model.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace wherry::inline v0 {
 
@@ -17,6 +18,7 @@ struct tokenizer::impl {
   special_matcher specials;
   std::unique_ptr<text_model> model;  // refers to vocab
   std::string family;
+  bool tells_texts_apart = false;  // the second of two texts has another type
 
   std::vector<token_id> encode(std::string_view text, std::vector<byte_range> const& permitted, bool add_special) const;
   std::string bytes_of(token_id id, bool show_special) const;
@@ -24,12 +26,36 @@ struct tokenizer::impl {
 
 namespace {
 
-// What tokenizer.ggml.model names, beyond the two that work.
+// The kinds of tokenizer.ggml.model, and what holds where the metadata is silent.
+struct tokenizer_kind {
+  std::string_view model;
+  std::string_view family;
+  vocabulary::defaults absent;
+  result<std::unique_ptr<text_model>> (*make)(vocabulary const&);
+};
+
+std::array<tokenizer_kind, 3> const kinds{{
+    {"llama", "spm", {.bos = 1, .eos = 2, .unknown = 0, .adds_bos = true}, make_spm_model},  // SentencePiece's own
+    {"t5", "unigram", {.eos = 1, .unknown = 2, .pad = 0, .adds_eos = true}, make_unigram_model},
+    {"bert", "wordpiece", {.adds_bos = true, .adds_eos = true, .is_bert = true}, make_wordpiece_model},
+}};
+
+// As if the longer lost its last token again and again, the second of equals. Returns: whether any was lost.
+bool cut_to(std::vector<token_id>& first, std::vector<token_id>& second, std::size_t tokens_max) {
+  if (first.size() + second.size() <= tokens_max) return false;
+  auto const shorter = std::min(first.size(), second.size());
+  auto const first_max = first.size() == shorter && shorter * 2 <= tokens_max    ? shorter
+                         : second.size() == shorter && shorter * 2 <= tokens_max ? tokens_max - shorter
+                                                                                 : (tokens_max + 1) / 2;
+  first.resize(std::min(first.size(), first_max));
+  second.resize(std::min(second.size(), tokens_max - first.size()));
+  return true;
+}
+
 std::string unsupported_model(std::string_view model) {
-  std::string what = "the tokenizer model '" + std::string(model) + "'";
-  if (model == "t5") what += " (Unigram)";
-  if (model == "bert") what += " (WordPiece)";
-  return what + " is not supported yet; supported are llama (SentencePiece BPE) and gpt2 (byte-level BPE)";
+  return "the tokenizer model '" + std::string(model) +
+         "' is not supported; supported are llama (SentencePiece BPE), t5 (SentencePiece Unigram), bert (WordPiece) "
+         "and gpt2 (byte-level BPE)";
 }
 
 }  // namespace
@@ -37,30 +63,38 @@ std::string unsupported_model(std::string_view model) {
 result<tokenizer> tokenizer::from(gguf_file const& file) {
   auto const model = file.find_string("tokenizer.ggml.model");
   if (!model) return vocabulary_error(errc::unsupported, "the file declares no tokenizer.ggml.model", file);
-  bool const spm = *model == "llama";
-  if (!spm && *model != "gpt2") return vocabulary_error(errc::unsupported, unsupported_model(*model), file);
+  if (*model == "gpt2") return from_byte_bpe(file);
+  auto const kind = std::find_if(kinds.begin(), kinds.end(), [&](auto const& k) { return k.model == *model; });
+  if (kind == kinds.end()) return vocabulary_error(errc::unsupported, unsupported_model(*model), file);
 
-  auto const pre_name = file.find_string("tokenizer.ggml.pre").value_or("default");
-  auto const* pre = find_pre_tokenizer(pre_name);
-  if (!spm && !pre)
-    return vocabulary_error(errc::unsupported,
-                            "the pre-tokenizer '" + std::string(pre_name) + "' is not supported; supported are " +
-                                supported_pre_tokenizers(),
-                            file);
-
-  vocabulary::defaults absent;
-  if (spm)
-    absent = {.bos = 1, .eos = 2, .unknown = 0, .adds_bos = true};  // SentencePiece's own
-  else
-    absent.adds_bos = pre->adds_bos;
-  auto vocab = vocabulary::load(file, absent);
+  auto vocab = vocabulary::load(file, kind->absent);
   if (!vocab) return vocab.error();
-
   auto built = std::make_shared<impl>(std::move(*vocab));
-  auto text = spm ? make_spm_model(built->vocab) : make_byte_bpe_model(built->vocab, *pre);
+  auto text = kind->make(built->vocab);
   if (!text) return text.error();
   built->model = std::move(*text);
-  built->family = spm ? "spm" : "bpe:" + std::string(pre_name);
+  built->family = kind->family;
+  built->tells_texts_apart =
+      file.find_uint("tokenizer.ggml.token_type_count").value_or(kind->absent.is_bert ? 2 : 1) > 1;
+  return tokenizer(std::move(built));
+}
+
+result<tokenizer> tokenizer::from_byte_bpe(gguf_file const& file) {
+  auto const name = file.find_string("tokenizer.ggml.pre").value_or("default");
+  auto const* pre = find_pre_tokenizer(name);
+  if (!pre)
+    return vocabulary_error(
+        errc::unsupported,
+        "the pre-tokenizer '" + std::string(name) + "' is not supported; supported are " + supported_pre_tokenizers(),
+        file);
+  auto vocab = vocabulary::load(file, {.adds_bos = pre->adds_bos});
+  if (!vocab) return vocab.error();
+  auto built = std::make_shared<impl>(std::move(*vocab));
+  auto text = make_byte_bpe_model(built->vocab, *pre);
+  if (!text) return text.error();
+  built->model = std::move(*text);
+  built->family = "bpe:" + std::string(name);
+  built->tells_texts_apart = file.find_uint("tokenizer.ggml.token_type_count").value_or(1) > 1;
   return tokenizer(std::move(built));
 }
 
@@ -120,7 +154,43 @@ std::string tokenizer::decode(std::span<token_id const> ids, decode_options cons
     bool const added_space = i == 0 && impl_->model->adds_space() && piece.starts_with(' ');
     bytes.append(piece, added_space ? 1 : 0);
   }
+  impl_->model->tidy(bytes);
   return bytes;
+}
+
+result<encoded_pair> tokenizer::encode_pair(std::string_view a, std::string_view b, pair_options const& options) const {
+  auto const& vocab = impl_->vocab;
+  bool const opens = vocab.cls || vocab.adds_bos;
+  token_id const opening = vocab.cls ? *vocab.cls : vocab.bos.value_or(0);
+  token_id const separator = vocab.sep ? *vocab.sep : vocab.eos.value_or(0);
+  if (!vocab.sep && !vocab.adds_eos)
+    return error(errc::unsupported,
+                 "cannot encode two texts as one: the vocabulary of " + vocab.file.name() +
+                     " has no separator token; join them in a prompt instead",
+                 "tokenizer.encode_pair", vocab.file.name());
+  bool const twice = opens && vocab.piece(separator) == "</s>";  // RoBERTa's convention
+  std::size_t const around = (opens ? 1 : 0) + (twice ? 3 : 2);
+
+  encoded_pair pair;
+  auto first = encode(a), second = encode(b);
+  if (options.tokens_max > 0) {
+    if (options.tokens_max < around)
+      return error(errc::invalid_argument,
+                   "cannot encode two texts as one: tokens_max is " + std::to_string(options.tokens_max) + ", but " +
+                       std::to_string(around) + " tokens stand around them",
+                   "tokenizer.encode_pair");
+    pair.truncated = cut_to(first, second, options.tokens_max - around);
+  }
+  auto& ids = pair.ids;
+  ids.reserve(first.size() + second.size() + around);
+  if (opens) ids.push_back(opening);
+  ids.insert(ids.end(), first.begin(), first.end());
+  ids.insert(ids.end(), twice ? 2 : 1, separator);
+  pair.type_ids.assign(ids.size(), 0);
+  ids.insert(ids.end(), second.begin(), second.end());
+  ids.push_back(separator);
+  pair.type_ids.resize(ids.size(), impl_->tells_texts_apart ? 1 : 0);
+  return pair;
 }
 
 std::string tokenizer::token_bytes(token_id id, decode_options const& options) const {
@@ -138,6 +208,12 @@ std::optional<token_id> tokenizer::find(std::string_view piece) const { return i
 std::optional<token_id> tokenizer::bos() const noexcept { return impl_->vocab.bos; }
 std::optional<token_id> tokenizer::eos() const noexcept { return impl_->vocab.eos; }
 bool tokenizer::adds_bos() const noexcept { return impl_->vocab.adds_bos; }
+bool tokenizer::adds_eos() const noexcept { return impl_->vocab.adds_eos; }
+std::optional<token_id> tokenizer::unknown() const noexcept { return impl_->vocab.unknown; }
+std::optional<token_id> tokenizer::cls() const noexcept { return impl_->vocab.cls; }
+std::optional<token_id> tokenizer::sep() const noexcept { return impl_->vocab.sep; }
+std::optional<token_id> tokenizer::pad() const noexcept { return impl_->vocab.pad; }
+std::optional<token_id> tokenizer::mask() const noexcept { return impl_->vocab.mask; }
 std::span<token_id const> tokenizer::end_of_generation() const noexcept { return impl_->vocab.ends_of_generation; }
 std::string_view tokenizer::family() const noexcept { return impl_->family; }
 

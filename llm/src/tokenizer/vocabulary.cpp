@@ -7,11 +7,14 @@ namespace wherry::inline v0::detail {
 namespace {
 
 // How chat models spell the end of what they say.
-constexpr std::array<std::string_view, 14> end_spellings{
-    "<|eot_id|>",    "<|eom_id|>",           "<|im_end|>",    "<|end|>",
-    "<|endoftext|>", "<|end_of_text|>",      "<end_of_turn>", "</s>",
-    "<eos>",         "<|end_of_turn|>",      "<|return|>",    "<end_of_utterance>",
-    "<EOT>",         "<｜end▁of▁sentence｜>"};
+constexpr std::array<std::string_view, 15> end_spellings{"<|eot_id|>",    "<|eom_id|>",
+                                                         "<|im_end|>",    "<|end|>",
+                                                         "<|endoftext|>", "<|end_of_text|>",
+                                                         "<end_of_turn>", "</s>",
+                                                         "<eos>",         "<|end_of_turn|>",
+                                                         "<|return|>",    "<end_of_utterance>",
+                                                         "<EOT>",         "<｜end▁of▁sentence｜>",
+                                                         "[PAD]"};
 
 std::string lower_case(std::string_view text) {
   std::string lower(text);
@@ -89,13 +92,30 @@ result<void> vocabulary::read_special_ids(defaults const& absent) {
   if (auto r = read("tokenizer.ggml.bos_token_id", absent.bos, bos); !r) return r;
   if (auto r = read("tokenizer.ggml.eos_token_id", absent.eos, eos); !r) return r;
   if (auto r = read("tokenizer.ggml.unknown_token_id", absent.unknown, unknown); !r) return r;
+  if (auto r = read("tokenizer.ggml.cls_token_id", std::nullopt, cls); !r) return r;
+  if (auto r = read("tokenizer.ggml.seperator_token_id", std::nullopt, sep); !r) return r;  // the format's spelling
+  if (auto r = read("tokenizer.ggml.padding_token_id", absent.pad, pad); !r) return r;
+  if (auto r = read("tokenizer.ggml.mask_token_id", std::nullopt, mask); !r) return r;
+  auto const by_spelling = [&](std::optional<token_id>& id, std::string_view spelling) {
+    if (!id) id = find_control(spelling);
+  };
+  by_spelling(cls, "[CLS]");
+  by_spelling(sep, "[SEP]");
+  by_spelling(mask, "[MASK]");
+  by_spelling(mask, "<mask>");
+  if (absent.is_bert) {
+    by_spelling(unknown, "[UNK]");
+    by_spelling(pad, "[PAD]");
+    if (!bos) bos = cls;
+    if (!eos) eos = sep;
+  }
   for (char const* key : {"tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"}) {
     std::optional<token_id> end;
     if (auto r = read(key, std::nullopt, end); !r) return r;
     if (end) ends_of_generation.push_back(*end);
   }
   adds_bos = bos && file.find_bool("tokenizer.ggml.add_bos_token").value_or(absent.adds_bos);
-  adds_eos = eos && file.find_bool("tokenizer.ggml.add_eos_token").value_or(false);
+  adds_eos = eos && file.find_bool("tokenizer.ggml.add_eos_token").value_or(absent.adds_eos);
   return {};
 }
 
@@ -103,8 +123,7 @@ void vocabulary::collect_ends_of_generation() {
   auto& ends = ends_of_generation;
   if (eos) ends.push_back(*eos);
   for (auto const spelling : end_spellings) {
-    auto const id = find(spelling);
-    if (id && kind(*id) == token_kind::control) ends.push_back(*id);
+    if (auto const id = find_control(spelling)) ends.push_back(*id);
   }
   std::sort(ends.begin(), ends.end());
   ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
@@ -124,6 +143,11 @@ void vocabulary::collect_space_swallowers() {
 std::optional<token_id> vocabulary::find(std::string_view piece) const {
   auto const found = ids.find(piece);
   return found == ids.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::optional<token_id> vocabulary::find_control(std::string_view spelling) const {
+  auto const id = find(spelling);
+  return id && kind(*id) == token_kind::control ? id : std::nullopt;
 }
 
 std::optional<token_id> vocabulary::find_text(std::string_view piece) const {

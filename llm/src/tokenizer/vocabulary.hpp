@@ -19,15 +19,16 @@ struct vocabulary {
   std::unordered_map<std::string_view, token_id> ids;  // the lowest id of each spelling
   std::size_t longest_piece_bytes = 0;
 
-  std::optional<token_id> bos, eos, unknown;
+  std::optional<token_id> bos, eos, unknown, cls, sep, pad, mask;
   bool adds_bos = false, adds_eos = false;
   std::vector<token_id> ends_of_generation;    // ascending
   std::vector<token_id> swallows_space_after;  // ascending; these tokens remove white space that follows them in a text
 
   // What a model says in the absence of metadata.
   struct defaults {
-    std::optional<token_id> bos, eos, unknown;
-    bool adds_bos = false;
+    std::optional<token_id> bos, eos, unknown, pad;
+    bool adds_bos = false, adds_eos = false;
+    bool is_bert = false;  // [CLS], [SEP], [UNK] and [PAD] serve by their spelling, also as BOS and EOS
   };
 
   static result<vocabulary> load(gguf_file const& file, defaults const& absent);
@@ -39,6 +40,8 @@ struct vocabulary {
   std::optional<token_id> find(std::string_view piece) const;
   // As find, but only what plain text may become: never a control, unknown or byte token.
   std::optional<token_id> find_text(std::string_view piece) const;
+  // What plain text may become by itself: neither special nor user-defined, nor a byte, nor unused.
+  bool is_text(token_id id) const noexcept { return kind(id) == token_kind::normal; }
   // Control and unknown tokens: text spells them with permission only, and they decode to nothing unless shown.
   bool is_special(token_id id) const noexcept {
     return kind(id) == token_kind::control || kind(id) == token_kind::unknown;
@@ -49,6 +52,7 @@ struct vocabulary {
   result<void> read_tokens();
   result<void> read_kinds();
   result<void> read_special_ids(defaults const& absent);
+  std::optional<token_id> find_control(std::string_view spelling) const;
   void collect_ends_of_generation();
   void collect_space_swallowers();
 };
