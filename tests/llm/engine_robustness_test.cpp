@@ -224,7 +224,7 @@ TEST_CASE("missing and mis-shaped tensors and types without kernels are named", 
   }
   auto r = small_model();
   r.tensors["blk.0.attn_q.weight"].type = tensor_type::q4_0;
-  check_refused(r, errc::unsupported, "Q4_0; supported are F32, F16, BF16, Q8_0");
+  CHECK(r.load().has_value());
 }
 
 TEST_CASE("frequency factors are checked", "[robustness][engine]") {

@@ -27,6 +27,13 @@ struct matmul_args {
 };
 using matmul_function = void (*)(matmul_args const& args);
 
+/// Products with the block formats beyond Q8_0; columns is a multiple of the format's block.
+struct block_matmuls {
+  matmul_function q4_0, q4_1, q5_0, q5_1;
+  matmul_function q2_k, q3_k, q4_k, q5_k, q6_k;
+  matmul_function iq4_nl, iq4_xs, mxfp4;
+};
+
 /// What a layer needs beside its products.
 struct layer_kernels {
   /// out[i] = x[i] * weight[i] / sqrt(mean of x squared + epsilon). `out` may be `x`.
@@ -58,9 +65,14 @@ struct kernel_table {
   matmul_function matmul_f16;
   matmul_function matmul_bf16;
   matmul_function matmul_q8_0;  ///< columns is a multiple of 32.
+  block_matmuls const& blocks;
 
   layer_kernels const& layer;
 };
+
+extern block_matmuls const scalar_block_matmuls;
+extern block_matmuls const avx2_block_matmuls;
+extern block_matmuls const avx512_block_matmuls;
 
 extern layer_kernels const scalar_layer_kernels;
 extern layer_kernels const avx2_layer_kernels;

@@ -68,11 +68,25 @@ matmul_function matmul_for(kernel_table const& kernels, tensor_type type) noexce
     case tensor_type::f16: return kernels.matmul_f16;
     case tensor_type::bf16: return kernels.matmul_bf16;
     case tensor_type::q8_0: return kernels.matmul_q8_0;
-    default: return nullptr;
+    case tensor_type::q4_0: return kernels.blocks.q4_0;
+    case tensor_type::q4_1: return kernels.blocks.q4_1;
+    case tensor_type::q5_0: return kernels.blocks.q5_0;
+    case tensor_type::q5_1: return kernels.blocks.q5_1;
+    case tensor_type::q2_k: return kernels.blocks.q2_k;
+    case tensor_type::q3_k: return kernels.blocks.q3_k;
+    case tensor_type::q4_k: return kernels.blocks.q4_k;
+    case tensor_type::q5_k: return kernels.blocks.q5_k;
+    case tensor_type::q6_k: return kernels.blocks.q6_k;
+    case tensor_type::iq4_nl: return kernels.blocks.iq4_nl;
+    case tensor_type::iq4_xs: return kernels.blocks.iq4_xs;
+    case tensor_type::mxfp4: return kernels.blocks.mxfp4;
   }
+  return nullptr;
 }
 
-std::string supported_weight_types() { return "F32, F16, BF16, Q8_0"; }
+std::string supported_weight_types() {
+  return "F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS, MXFP4";
+}
 
 }  // namespace engine
 }  // namespace wherry::inline v0

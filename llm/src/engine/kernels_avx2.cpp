@@ -4,32 +4,13 @@
 // the lanes are then added pairwise. A short last group is padded with zeros.
 
 #include "engine/kernel_table.hpp"
-
-#include <immintrin.h>
+#include "engine/tiles_avx2.hpp"
 
 namespace wherry::inline v0::engine {
 namespace {
 
-using byte = unsigned char;
-
-constexpr std::size_t lanes = 8;
-constexpr std::size_t block_columns = 32;  // columns between two looks at the row: Q8_0's block
-constexpr std::size_t vectors = block_columns / lanes;
-
-// The lanes of a group of which `left` values remain.
-__m256i mask_of(std::size_t left) {
-  __m256i const lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-  return _mm256_cmpgt_epi32(_mm256_set1_epi32(left < lanes ? static_cast<int>(left) : 8), lane);
-}
-
-float sum_of_lanes(__m256 v) {
-  __m128 const four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-  __m128 const two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
-}
-
 // --- matrix product -----------------------------------------------------------------------------------------------
-// A format says how 32 columns of a row are found and how 8 of them become floats.
+// The formats of single floats, and Q8_0; see tiles_avx2.hpp for what a format is.
 
 // Up to 8 values of 16 bits, padded with zeros.
 __m128i load_halves(byte const* at, std::size_t count) {
@@ -39,12 +20,12 @@ __m128i load_halves(byte const* at, std::size_t count) {
 }
 
 struct f32_format {
-  static constexpr std::size_t block_bytes = block_columns * 4;
+  static constexpr std::size_t columns = 32, chunk = 32, bytes = columns * 4;
   struct block {
     byte const* at;
   };
   static block open(byte const* at) { return {at}; }
-  static __m256 load(block b, std::size_t vector) {
+  static __m256 load(block b, std::size_t, std::size_t vector) {
     return _mm256_loadu_ps(reinterpret_cast<float const*>(b.at) + vector * lanes);
   }
   static __m256 load_first(block b, std::size_t vector, std::size_t count) {
@@ -53,10 +34,10 @@ struct f32_format {
 };
 
 struct f16_format {
-  static constexpr std::size_t block_bytes = block_columns * 2;
+  static constexpr std::size_t columns = 32, chunk = 32, bytes = columns * 2;
   using block = f32_format::block;
   static block open(byte const* at) { return {at}; }
-  static __m256 load(block b, std::size_t vector) {
+  static __m256 load(block b, std::size_t, std::size_t vector) {
     return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<__m128i const*>(b.at + vector * lanes * 2)));
   }
   static __m256 load_first(block b, std::size_t vector, std::size_t count) {
@@ -65,13 +46,13 @@ struct f16_format {
 };
 
 struct bf16_format {
-  static constexpr std::size_t block_bytes = block_columns * 2;
+  static constexpr std::size_t columns = 32, chunk = 32, bytes = columns * 2;
   using block = f32_format::block;
   static block open(byte const* at) { return {at}; }
   static __m256 widen(__m128i halves) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
   }
-  static __m256 load(block b, std::size_t vector) {
+  static __m256 load(block b, std::size_t, std::size_t vector) {
     return widen(_mm_loadu_si128(reinterpret_cast<__m128i const*>(b.at + vector * lanes * 2)));
   }
   static __m256 load_first(block b, std::size_t vector, std::size_t count) {
@@ -81,7 +62,7 @@ struct bf16_format {
 
 // A block is an f16 scale and 32 signed bytes; scale times byte is exact in f32. Rows have no short last block.
 struct q8_0_format {
-  static constexpr std::size_t block_bytes = 2 + block_columns;
+  static constexpr std::size_t columns = 32, chunk = 32, bytes = 2 + columns;
   struct block {
     byte const* values;
     __m256 scale;
@@ -89,79 +70,15 @@ struct q8_0_format {
   static block open(byte const* at) {
     return {at + 2, _mm256_set1_ps(_cvtsh_ss(static_cast<unsigned short>(at[0] | at[1] << 8)))};
   }
-  static __m256 load(block b, std::size_t vector) {
+  static __m256 load(block b, std::size_t, std::size_t vector) {
     __m128i const bytes = _mm_loadl_epi64(reinterpret_cast<__m128i const*>(b.values + vector * lanes));
     return _mm256_mul_ps(b.scale, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)));
   }
-  static __m256 load_first(block b, std::size_t vector, std::size_t) { return load(b, vector); }
 };
-
-// `rows` rows times `tokens` tokens, all sums in registers. One token alone waits for memory: the same place of the
-// rows that come next is asked for ahead (beyond the last row that is a hint without effect).
-template <class Format, int rows, int tokens>
-void tile(matmul_args const& a, std::size_t row, std::size_t token) {
-  byte const* const weights = a.rows + row * a.row_bytes;
-  float const* const x = a.x + token * a.x_stride;
-  __m256 sum[rows][tokens];
-#pragma GCC unroll 8
-  for (int r = 0; r < rows; ++r)
-#pragma GCC unroll 8
-    for (int t = 0; t < tokens; ++t) sum[r][t] = _mm256_setzero_ps();
-
-  std::size_t const whole = a.columns / block_columns;
-  for (std::size_t b = 0; b < whole; ++b) {
-    typename Format::block block[rows];
-#pragma GCC unroll 8
-    for (int r = 0; r < rows; ++r) {
-      byte const* const at = weights + r * a.row_bytes + b * Format::block_bytes;
-      block[r] = Format::open(at);
-      if constexpr (tokens == 1) _mm_prefetch(reinterpret_cast<char const*>(at + rows * a.row_bytes), _MM_HINT_T0);
-    }
-#pragma GCC unroll 8
-    for (std::size_t v = 0; v < vectors; ++v) {
-      __m256 w[rows];
-#pragma GCC unroll 8
-      for (int r = 0; r < rows; ++r) w[r] = Format::load(block[r], v);
-#pragma GCC unroll 8
-      for (int t = 0; t < tokens; ++t) {
-        __m256 const activation = _mm256_loadu_ps(x + t * a.x_stride + b * block_columns + v * lanes);
-#pragma GCC unroll 8
-        for (int r = 0; r < rows; ++r) sum[r][t] = _mm256_fmadd_ps(w[r], activation, sum[r][t]);
-      }
-    }
-  }
-  for (std::size_t column = whole * block_columns; column < a.columns; column += lanes) {
-    std::size_t const left = a.columns - column < lanes ? a.columns - column : lanes;
-    for (int r = 0; r < rows; ++r) {
-      auto const block = Format::open(weights + r * a.row_bytes + whole * Format::block_bytes);
-      __m256 const w = Format::load_first(block, (column - whole * block_columns) / lanes, left);
-      for (int t = 0; t < tokens; ++t) {
-        __m256 const activation = _mm256_maskload_ps(x + t * a.x_stride + column, mask_of(left));
-        sum[r][t] = _mm256_fmadd_ps(w, activation, sum[r][t]);
-      }
-    }
-  }
-  for (int t = 0; t < tokens; ++t)
-    for (int r = 0; r < rows; ++r) a.out[(token + t) * a.out_stride + row + r] = sum_of_lanes(sum[r][t]);
-}
-
-template <class Format, int rows>
-void tiles_of_rows(matmul_args const& a, std::size_t row) {
-  std::size_t token = 0;
-  for (; token + 2 <= a.token_count; token += 2) tile<Format, rows, 2>(a, row, token);
-  for (; token < a.token_count; ++token) tile<Format, rows, 1>(a, row, token);
-}
-
-template <class Format>
-void matmul(matmul_args const& a) {
-  std::size_t row = 0;
-  for (; row + 4 <= a.row_count; row += 4) tiles_of_rows<Format, 4>(a, row);
-  for (; row < a.row_count; ++row) tiles_of_rows<Format, 1>(a, row);
-}
 
 }  // namespace
 
-extern kernel_table const avx2_kernels{matmul<f32_format>, matmul<f16_format>, matmul<bf16_format>, matmul<q8_0_format>,
-                                       avx2_layer_kernels};
+extern kernel_table const avx2_kernels{matmul<f32_format>,  matmul<f16_format>, matmul<bf16_format>,
+                                       matmul<q8_0_format>, avx2_block_matmuls, avx2_layer_kernels};
 
 }  // namespace wherry::inline v0::engine

@@ -5,6 +5,7 @@
 
 #include "engine/float_formats.hpp"
 #include "engine/kernel_table.hpp"
+#include "engine/lanes_scalar.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -14,12 +15,6 @@
 
 namespace wherry::inline v0::engine {
 namespace {
-
-constexpr std::size_t lanes = 8;
-
-float sum_of_lanes(float const (&s)[lanes]) {
-  return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
-}
 
 // --- matrix product -----------------------------------------------------------------------------------------------
 // A format says how columns [column, column + 8) of a row become floats; `count` of them exist.
@@ -58,7 +53,6 @@ struct q8_0_format {
 };
 
 // One row times up to `tokens_max` tokens, so that its weights are unpacked once.
-constexpr std::size_t tokens_max = 8;
 
 template <class Format>
 void row_times_tokens(matmul_args const& a, std::size_t row, std::size_t token, std::size_t tokens) {
@@ -88,7 +82,7 @@ void matmul(matmul_args const& a) {
 
 }  // namespace
 
-extern kernel_table const scalar_kernels{matmul<f32_format>, matmul<f16_format>, matmul<bf16_format>,
-                                         matmul<q8_0_format>, scalar_layer_kernels};
+extern kernel_table const scalar_kernels{matmul<f32_format>,  matmul<f16_format>,   matmul<bf16_format>,
+                                         matmul<q8_0_format>, scalar_block_matmuls, scalar_layer_kernels};
 
 }  // namespace wherry::inline v0::engine

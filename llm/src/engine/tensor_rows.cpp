@@ -1,6 +1,6 @@
 #include "engine/tensor_rows.hpp"
 
-#include "engine/float_formats.hpp"
+#include "engine/block_formats.hpp"
 
 #include <algorithm>
 #include <cassert>
@@ -12,17 +12,10 @@ namespace {
 
 constexpr std::size_t q8_0_elements = 32, q8_0_bytes = 34;
 
-std::uint16_t half_at(std::uint8_t const* at) {
-  std::uint16_t bits;
-  std::memcpy(&bits, at, sizeof bits);
-  return bits;
-}
-
-void unpack_q8_0(std::uint8_t const* row, std::span<float> out) {
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    auto const* block = row + i / q8_0_elements * q8_0_bytes;
-    out[i] = f16_to_f32(half_at(block)) * static_cast<std::int8_t>(block[2 + i % q8_0_elements]);
-  }
+template <class Block>
+void unpack_blocks(std::uint8_t const* row, std::span<float> out) {
+  assert(out.size() % Block::columns == 0);
+  for (std::size_t i = 0; i < out.size(); i += Block::columns, row += Block::bytes) Block::unpack(row, out.data() + i);
 }
 
 void pack_q8_0_block(std::span<float const> values, std::uint8_t* out) {
@@ -41,13 +34,28 @@ void unpack_row(tensor_type type, std::uint8_t const* row, std::span<float> out)
   switch (type) {
     case tensor_type::f32: std::memcpy(out.data(), row, out.size_bytes()); return;
     case tensor_type::f16:
-      for (std::size_t i = 0; i < out.size(); ++i) out[i] = f16_to_f32(half_at(row + 2 * i));
+      for (std::size_t i = 0; i < out.size(); ++i) out[i] = half_at(row + 2 * i);
       return;
     case tensor_type::bf16:
-      for (std::size_t i = 0; i < out.size(); ++i) out[i] = bf16_to_f32(half_at(row + 2 * i));
+      for (std::size_t i = 0; i < out.size(); ++i) {
+        std::uint16_t bits;
+        std::memcpy(&bits, row + 2 * i, sizeof bits);
+        out[i] = bf16_to_f32(bits);
+      }
       return;
-    case tensor_type::q8_0: unpack_q8_0(row, out); return;
-    default: assert(!"the loader accepts only types that can be unpacked");
+    case tensor_type::q8_0: return unpack_blocks<q8_0_block>(row, out);
+    case tensor_type::q4_0: return unpack_blocks<q4_0_block>(row, out);
+    case tensor_type::q4_1: return unpack_blocks<q4_1_block>(row, out);
+    case tensor_type::q5_0: return unpack_blocks<q5_0_block>(row, out);
+    case tensor_type::q5_1: return unpack_blocks<q5_1_block>(row, out);
+    case tensor_type::q2_k: return unpack_blocks<q2_k_block>(row, out);
+    case tensor_type::q3_k: return unpack_blocks<q3_k_block>(row, out);
+    case tensor_type::q4_k: return unpack_blocks<q4_k_block>(row, out);
+    case tensor_type::q5_k: return unpack_blocks<q5_k_block>(row, out);
+    case tensor_type::q6_k: return unpack_blocks<q6_k_block>(row, out);
+    case tensor_type::iq4_nl: return unpack_blocks<iq4_nl_block>(row, out);
+    case tensor_type::iq4_xs: return unpack_blocks<iq4_xs_block>(row, out);
+    case tensor_type::mxfp4: return unpack_blocks<mxfp4_block>(row, out);
   }
 }
 

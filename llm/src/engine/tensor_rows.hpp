@@ -7,7 +7,7 @@
 
 namespace wherry::inline v0::engine {
 
-/// Unpacks one row of `out.size()` weights. `type` is one of F32, F16, BF16, Q8_0.
+/// Unpacks one row of `out.size()` weights, a multiple of the type's block. `type` is any that gguf_file opens.
 void unpack_row(tensor_type type, std::uint8_t const* row, std::span<float> out);
 
 /// Packs a row: F32 as it is, F16 and BF16 rounded to nearest, Q8_0 in blocks of 32 with an f16 scale of largest / 127.

@@ -1,0 +1,121 @@
+#pragma once
+// Matrix products for AVX2: rows of weights in some format times rows of floats. Included by the files of this set
+// only; see kernel_table.hpp for what they must not include.
+//
+// A format says how 8 columns of a row become floats:
+//   columns, bytes                     of a block
+//   chunk                              columns that are unrolled; divides `columns`
+//   block, open(at)                    a block with what its columns share taken out, such as scales
+//   load(block, part, vector)          columns part * chunk + vector * lanes and the following ones
+//   load_first(block, vector, count)   the first lanes of a vector, zeros behind them; absent where rows have whole
+//   blocks
+
+#include "engine/kernel_table.hpp"
+
+#include <immintrin.h>
+
+namespace wherry::inline v0::engine {
+namespace {
+
+using byte = unsigned char;
+
+constexpr std::size_t lanes = 8;
+
+// The lanes of a group of which `left` values remain.
+inline __m256i mask_of(std::size_t left) {
+  __m256i const lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(left < lanes ? static_cast<int>(left) : 8), lane);
+}
+
+inline float sum_of_lanes(__m256 v) {
+  __m128 const four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  __m128 const two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+// `rows` rows times `tokens` tokens, all sums in registers. One token alone waits for memory: the same place of the
+// rows that come next is asked for ahead (beyond the last row that is a hint without effect).
+template <class Format, int rows, int tokens>
+void tile(matmul_args const& a, std::size_t row, std::size_t token) {
+  constexpr std::size_t parts = Format::columns / Format::chunk, vectors = Format::chunk / lanes, cache_line = 64;
+  byte const* const weights = a.rows + row * a.row_bytes;
+  float const* const x = a.x + token * a.x_stride;
+  __m256 sum[rows][tokens];
+#pragma GCC unroll 8
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 8
+    for (int t = 0; t < tokens; ++t) sum[r][t] = _mm256_setzero_ps();
+
+  std::size_t const whole = a.columns / Format::columns;
+  for (std::size_t b = 0; b < whole; ++b) {
+    typename Format::block block[rows];
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; ++r) {
+      byte const* const at = weights + r * a.row_bytes + b * Format::bytes;
+      block[r] = Format::open(at);
+      if constexpr (tokens == 1)
+        for (std::size_t ahead = 0; ahead < Format::bytes; ahead += cache_line)
+          _mm_prefetch(reinterpret_cast<char const*>(at + rows * a.row_bytes + ahead), _MM_HINT_T0);
+    }
+    for (std::size_t part = 0; part < parts; ++part) {
+      float const* const first = x + b * Format::columns + part * Format::chunk;
+      if constexpr (tokens == 1) {  // some vectors of a row, then of the next one: less has to stay in registers
+        constexpr std::size_t some = vectors < 4 ? vectors : 4;
+#pragma GCC unroll 16
+        for (std::size_t begin = 0; begin < vectors; begin += some)
+#pragma GCC unroll 8
+          for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 16
+            for (std::size_t v = begin; v < begin + some; ++v) {
+              __m256 const activation = _mm256_loadu_ps(first + v * lanes);
+              sum[r][0] = _mm256_fmadd_ps(Format::load(block[r], part, v), activation, sum[r][0]);
+            }
+      } else {
+#pragma GCC unroll 16
+        for (std::size_t v = 0; v < vectors; ++v) {
+          __m256 w[rows];
+#pragma GCC unroll 8
+          for (int r = 0; r < rows; ++r) w[r] = Format::load(block[r], part, v);
+#pragma GCC unroll 8
+          for (int t = 0; t < tokens; ++t) {
+            __m256 const activation = _mm256_loadu_ps(first + t * a.x_stride + v * lanes);
+#pragma GCC unroll 8
+            for (int r = 0; r < rows; ++r) sum[r][t] = _mm256_fmadd_ps(w[r], activation, sum[r][t]);
+          }
+        }
+      }
+    }
+  }
+  if constexpr (requires { &Format::load_first; }) {
+    for (std::size_t column = whole * Format::columns; column < a.columns; column += lanes) {
+      std::size_t const left = a.columns - column < lanes ? a.columns - column : lanes;
+      for (int r = 0; r < rows; ++r) {
+        auto const block = Format::open(weights + r * a.row_bytes + whole * Format::bytes);
+        __m256 const w = Format::load_first(block, (column - whole * Format::columns) / lanes, left);
+        for (int t = 0; t < tokens; ++t) {
+          __m256 const activation = _mm256_maskload_ps(x + t * a.x_stride + column, mask_of(left));
+          sum[r][t] = _mm256_fmadd_ps(w, activation, sum[r][t]);
+        }
+      }
+    }
+  }
+  for (int t = 0; t < tokens; ++t)
+    for (int r = 0; r < rows; ++r) a.out[(token + t) * a.out_stride + row + r] = sum_of_lanes(sum[r][t]);
+}
+
+template <class Format, int rows>
+void tiles_of_rows(matmul_args const& a, std::size_t row) {
+  std::size_t token = 0;
+  for (; token + 2 <= a.token_count; token += 2) tile<Format, rows, 2>(a, row, token);
+  for (; token < a.token_count; ++token) tile<Format, rows, 1>(a, row, token);
+}
+
+template <class Format>
+void matmul(matmul_args const& a) {
+  std::size_t row = 0;
+  for (; row + 4 <= a.row_count; row += 4) tiles_of_rows<Format, 4>(a, row);
+  for (; row < a.row_count; ++row) tiles_of_rows<Format, 1>(a, row);
+}
+
+}  // namespace
+}  // namespace wherry::inline v0::engine
