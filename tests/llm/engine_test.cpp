@@ -175,7 +175,8 @@ TEST_CASE("a prompt can be cancelled between chunks", "[unit][engine]") {
   worker_pool pool(1);
   std::stop_source stop;
   stop.request_stop();
-  CHECK(model->forward(some_ids(200, 900), *sequence, pool, {}, stop.get_token()).error().is(errc::cancelled));
+  CHECK(
+      model->forward(some_ids(200, 900), *sequence, pool, {}, {.stop = stop.get_token()}).error().is(errc::cancelled));
   CHECK(sequence->length() == 0);
 }
 

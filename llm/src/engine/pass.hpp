@@ -1,29 +1,47 @@
 #pragma once
-// The run state of one pass: a chunk of tokens on its way through the layers.
+// The run state of one pass: a run of tokens on its way through the layers.
 
-#include "engine/elementary.hpp"
+#include "engine/adapter.hpp"
+#include "engine/observer.hpp"
+#include "engine/rotary.hpp"
 #include "engine/sequence.hpp"
 #include "engine/weights.hpp"
 #include "engine/worker_pool.hpp"
 
 #include <memory>
 #include <span>
+#include <vector>
 
 namespace wherry::inline v0::engine {
 
-/// Activations of `tokens` tokens that stand at positions first_position ... of a sequence. All are row-major f32,
-/// one row per token; what the layers share lies here so that they own nothing but weights.
+/// Neighbouring rows of a pass that belong to one text.
+struct segment {
+  std::size_t first_row = 0;
+  std::size_t rows = 0;
+  std::size_t first_position = 0;
+  sequence* cache = nullptr;  ///< Keys and values of the tokens before; null: the segment is the whole text.
+};
+
+struct pass_options {
+  std::span<segment const> segments;  ///< In the order of their rows, without gaps.
+  active_adapters adapters;
+  observer* watch = nullptr;
+};
+
+/// Activations of the tokens of one or more segments. All are row-major f32, one row per token; what the layers share
+/// lies here so that they own nothing but weights.
 struct pass {
-  pass(config const& shape, kernel_table const& kernel_functions, worker_pool& workers, sequence& tokens_before,
-       std::size_t token_count);
+  pass(config const& shape, kernel_table const& kernel_functions, worker_pool& workers, pass_options const& options);
 
   config const& c;
   kernel_table const& kernels;
   worker_pool& pool;
-  sequence& cache;
-  std::size_t const first_position;
+  std::span<segment const> const segments;
+  active_adapters const adapters;
+  observer* const watch;
   std::size_t const tokens;
-  std::size_t const score_stride;  ///< Floats of one head's scores.
+  std::size_t const score_stride;         ///< Floats of one head's scores.
+  std::vector<std::uint32_t> segment_of;  ///< [tokens]
 
  private:
   std::unique_ptr<float[]> memory_;
@@ -38,19 +56,25 @@ struct pass {
   float* const attended;  ///< [tokens][heads][head_width]
   float* const gate;      ///< [tokens][feed_forward]
   float* const up;        ///< [tokens][feed_forward]
-  float* const cosines;   ///< [tokens][rope_width / 2]
-  float* const sines;     ///< [tokens][rope_width / 2]
+  float* const mixed;     ///< [tokens][3 width]: what a short convolution works with; empty without one.
+  float* const chosen;    ///< [tokens][experts used][width]: what experts give; empty without them.
   float* const scores;    ///< [threads][heads / kv_heads][score_stride]
+  /// Sines and cosines of the layers with rotation_kind::full, and of those with rotation_kind::windowed.
+  struct turns {
+    float* cosines;  ///< [tokens][rope_width / 2]
+    float* sines;
+  } full, windowed;
+
+  std::size_t position_of(std::size_t row) const noexcept {
+    auto const& s = segments[segment_of[row]];
+    return s.first_position + (row - s.first_row);
+  }
 
  private:
   float* take(std::size_t count);
 };
 
-/// The angle per position of each rotated pair: rope_base^(-2 i / rope_width), divided by the factors where there are
-/// any.
-std::vector<double> rope_frequencies(config const& c, std::span<float const> factors);
-
-/// Fills the pass's cosines and sines.
-void fill_rotations(pass& p, std::span<double const> frequencies);
+/// Fills the sines and cosines of a kind of layer.
+void fill_turns(pass& p, rotary const& how, pass::turns const& out);
 
 }  // namespace wherry::inline v0::engine

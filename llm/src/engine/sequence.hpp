@@ -1,5 +1,5 @@
 #pragma once
-// The keys and values of one sequence: what the model remembers of the tokens it has read.
+// What the model remembers of the tokens it has read: keys and values, and the inputs of short convolutions.
 
 #include "engine/config.hpp"
 
@@ -8,9 +8,10 @@
 
 namespace wherry::inline v0::engine {
 
-/// The key/value cache of one sequence, in f32. It grows a page of positions at a time.
-/// Within a page the rows of one layer and key/value head lie together: [layer][keys,
-/// values][kv_head][position][float]. Threads: one at a time.
+/// The cache of one sequence, in f32. It grows a page of positions at a time. Within a page the rows of one layer and
+/// key/value head lie together: [layer][keys, values][kv_head][position][float]; a layer with a short convolution has
+/// [position][width] instead: it needs the last few of them, and keeping all means that a sequence can be cut back to
+/// any length. Threads: one at a time.
 class sequence {
  public:
   static constexpr std::size_t page_positions = 32;
@@ -33,14 +34,22 @@ class sequence {
   void commit(std::size_t count) noexcept { length_ += count; }
   /// The rows of page `page`: page_positions rows of head_width() floats.
   float* keys(std::size_t layer, std::size_t kv_head, std::size_t page) const noexcept {
-    return pages_[page].get() + (layer * 2 * kv_heads_ + kv_head) * page_positions * head_width_;
+    return rows(layer, page) + kv_head * page_positions * head_width_;
   }
   float* values(std::size_t layer, std::size_t kv_head, std::size_t page) const noexcept {
-    return pages_[page].get() + ((layer * 2 + 1) * kv_heads_ + kv_head) * page_positions * head_width_;
+    return rows(layer, page) + (layers_[layer].kv_heads + kv_head) * page_positions * head_width_;
+  }
+  /// What a layer keeps of page `page`: for a short convolution page_positions rows of `width` floats.
+  float* rows(std::size_t layer, std::size_t page) const noexcept {
+    return pages_[page].get() + layers_[layer].first_float;
   }
 
  private:
-  std::size_t kv_heads_;
+  struct layer_place {
+    std::size_t first_float;
+    std::size_t kv_heads;
+  };
+  std::vector<layer_place> layers_;
   std::size_t head_width_;
   std::size_t page_floats_;
   std::size_t positions_max_;

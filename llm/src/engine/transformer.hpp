@@ -32,8 +32,16 @@ class transformer {
   gguf_file const& file() const noexcept { return file_; }
 
   /// An empty sequence with room for `positions_max` positions: the model's context length when not given. More than
-  /// that is allowed (quality beyond the trained length is the caller's affair), up to config_limits::context_max.
+  /// that is allowed (quality beyond the trained length is the caller's affair), up to config_limits::context_max; but
+  /// not where the file has a row for each position.
   result<sequence> make_sequence(std::optional<std::size_t> positions_max = {}) const;
+
+  /// How a pass may be asked for more than logits.
+  struct forward_options {
+    std::stop_token stop;
+    active_adapters adapters;   ///< Must be the same for all tokens of a sequence.
+    observer* watch = nullptr;  ///< Sees every chunk.
+  };
 
   /// Appends tokens to the sequence and computes logits: `logits` receives one row of vocabulary floats for each of the
   /// last logits.size() / vocabulary tokens, in order. It may be empty, and holds at most ids.size() rows.
@@ -41,24 +49,29 @@ class transformer {
   /// sequence has no room (nothing is appended then); errc::cancelled when `stop` was requested between two chunks: the
   /// sequence then holds the chunks computed so far.
   result<void> forward(std::span<token_id const> ids, sequence& tokens_before, worker_pool& pool,
-                       std::span<float> logits, std::stop_token stop = {}) const;
+                       std::span<float> logits, forward_options const& options) const;
+  result<void> forward(std::span<token_id const> ids, sequence& tokens_before, worker_pool& pool,
+                       std::span<float> logits) const {
+    return forward(ids, tokens_before, pool, logits, forward_options{});
+  }
 
  private:
-  transformer(gguf_file file, kernel_set set, config const& c, model_weights weights);
-  void read_chunk(std::span<token_id const> ids, sequence& tokens_before, worker_pool& pool,
-                  std::span<float> logits) const;
+  transformer(gguf_file file, kernel_set set, config const& c, decoder_weights weights);
+  void read_chunk(std::span<token_id const> ids, sequence& tokens_before, worker_pool& pool, std::span<float> logits,
+                  forward_options const& options) const;
   void embed(std::span<token_id const> ids, pass& p) const;
   void predict(pass& p, std::span<float> logits) const;
+  rotary const& rotary_for(sequence const& cache) const noexcept;
 
   gguf_file file_;
   kernel_set kernel_set_;
   kernel_table const& kernels_;
   config config_;
-  matrix embedding_;
+  matrix embedding_, positions_;
   std::vector<decoder_block> blocks_;
-  std::span<float const> output_norm_;
-  matrix output_;
-  std::vector<double> rope_frequencies_;
+  norm_weights output_norm_;
+  linear output_;
+  rotary full_, full_beyond_, windowed_;  // full_beyond_: for sequences beyond the original context
 };
 
 }  // namespace wherry::inline v0::engine

@@ -300,9 +300,9 @@ result<std::shared_ptr<local_model::impl>> local_model::impl::make(gguf_file fil
   about.kernels = std::string(to_string(*kernels));
   about.tokenizer = std::string(tokens->family());
   for (auto const& t : file.tensors()) about.parameters += t.element_count();
-  about.layers = c.layers;
+  about.layers = c.layers.size();
   about.heads = c.heads;
-  about.kv_heads = c.kv_heads;
+  about.kv_heads = c.kv_heads_max();
   about.width = c.width;
   about.vocabulary = c.vocabulary;
   about.declared_context = c.context_length;
