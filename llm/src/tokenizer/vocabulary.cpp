@@ -78,6 +78,8 @@ result<void> vocabulary::read_special_ids(defaults const& absent) {
   auto const read = [&](char const* key, std::optional<token_id> fallback,
                         std::optional<token_id>& id) -> result<void> {
     auto const declared = file.find_uint(key);
+    constexpr std::uint64_t none = 0xFFFFFFFF;  // how some writers say that there is no such token
+    if (declared == none) return {};
     if (declared && *declared >= size())
       return vocabulary_error(
           errc::corrupt_file,
