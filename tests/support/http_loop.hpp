@@ -15,6 +15,7 @@
 #include <dirent.h>
 #include <chrono>
 #include <cstring>
+#include <functional>
 #include <future>
 #include <optional>
 #include <string>
@@ -129,10 +130,49 @@ class raw_client {
   }
   std::string until_end() { return until({}); }
   int fd() const { return fd_; }
+  /// Takes over a connected socket.
+  struct adopt {
+    int fd;
+  };
+  explicit raw_client(adopt a) : fd_(a.fd) {}
 
  private:
   int fd_;
   std::string rest_;
+};
+
+/// A listener whose connections are played by a script, one after another, on a thread of its own.
+class scripted_peer {
+ public:
+  explicit scripted_peer(std::function<void(raw_client&)> script, int connections = 1)
+      : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof at;
+    if (::bind(fd_, reinterpret_cast<sockaddr*>(&at), sizeof at) != 0 || ::listen(fd_, 16) != 0 ||
+        ::getsockname(fd_, reinterpret_cast<sockaddr*>(&at), &size) != 0)
+      throw std::runtime_error("listen failed");
+    port_ = ntohs(at.sin_port);
+    thread_ = std::thread([this, script = std::move(script), connections] {
+      for (int i = 0; i < connections; ++i) {
+        pollfd p{.fd = fd_, .events = POLLIN, .revents = 0};
+        if (::poll(&p, 1, 5000) <= 0) return;
+        raw_client connection(raw_client::adopt{::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC)});
+        script(connection);
+      }
+    });
+  }
+  ~scripted_peer() {
+    thread_.join();
+    ::close(fd_);
+  }
+  std::string url(std::string const& path = "/") const { return "http://127.0.0.1:" + std::to_string(port_) + path; }
+
+ private:
+  int fd_;
+  std::uint16_t port_ = 0;
+  std::thread thread_;
 };
 
 inline std::size_t open_descriptors() {
