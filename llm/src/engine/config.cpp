@@ -235,7 +235,7 @@ void read_reading(gguf_file const& file, key_reader& keys, config& c) {
   else
     c.pooled = static_cast<pooling>(pooled);
   auto const* types = file.find_tensor("token_types.weight");
-  c.token_types = types && types->shape.size() == 2 ? types->shape[1] : 0;
+  c.token_types = !types ? 0 : types->shape.size() == 2 ? types->shape[1] : 1;
   if (auto const labels = file.find_strings(keys.full("classifier.output_labels"))) {
     if (labels->size() > config_limits::labels_max) keys.fail("it declares more labels than are possible");
     for (auto const label : *labels) c.labels.emplace_back(label);

@@ -18,8 +18,8 @@ std::size_t rows_of(std::span<segment const> segments) {
 }
 
 // Room for the scores of the longest text, and one more for a sink.
-std::size_t score_floats(std::span<segment const> segments) {
-  std::size_t most = 0;
+std::size_t score_floats(std::span<segment const> segments, std::size_t rows_across) {
+  std::size_t most = rows_across;
   for (auto const& s : segments) most = std::max(most, s.first_position + s.rows);
   return whole_lines(most + 1);
 }
@@ -67,7 +67,7 @@ pass::pass(config const& shape, kernel_table const& kernel_functions, worker_poo
       adapters(options.adapters),
       watch(options.watch),
       tokens(rows_of(segments)),
-      score_stride(score_floats(segments)),
+      score_stride(score_floats(segments, options.rows_across)),
       segment_of(segments_of_rows(segments)),
       memory_(
           std::make_unique_for_overwrite<float[]>(floats_of(c, tokens, pool.threads() * c.group_max() * score_stride))),

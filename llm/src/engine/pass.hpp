@@ -26,6 +26,7 @@ struct pass_options {
   std::span<segment const> segments;  ///< In the order of their rows, without gaps.
   active_adapters adapters;
   observer* watch = nullptr;
+  std::size_t rows_across = 0;  ///< The encoder's rows that a decoder attends to.
 };
 
 /// Activations of the tokens of one or more segments. All are row-major f32, one row per token; what the layers share
