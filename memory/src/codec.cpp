@@ -1,5 +1,9 @@
 #include "codec.hpp"
 
+#include "text_analyser.hpp"
+
+#include <bit>
+
 namespace wherry::inline v0::memory_detail {
 namespace {
 
@@ -43,6 +47,8 @@ chain_hash chain_hash_of(std::string_view event_value) {
 }
 
 std::string format_key() { return "fmt"; }
+
+std::string language_key() { return "language"; }
 
 std::string format_value() {
   std::string out;
@@ -178,29 +184,198 @@ std::optional<outbox_job> decode_job(std::string_view value, ulid const& id) {
   return j;
 }
 
-std::string encode_record(record const& r) {
-  auto out = begin_value(64 + r.kind.size() + r.text.size() + r.source.session.size());
+std::string encode_record(stored_record const& stored) {
+  auto const& r = stored.what;
+  auto out = begin_value(192 + r.kind.size() + r.text.size() + r.title.size() + r.source.session.size());
+  put_be(out, stored.number);
+  put_be(out, stored.text_length);
+  put_be(out, stored.title_length);
   put_be(out, r.created);
+  put_be(out, r.valid_from);
+  put_be(out, r.valid_to);
+  put_be(out, r.expires);
+  out += r.superseded_by.view();
+  put_be(out, r.superseded_at);
+  put_be(out, static_cast<std::uint8_t>(r.origin));
+  put_be(out, std::bit_cast<std::uint32_t>(r.importance));
+  put_be(out, r.proofs);
   put_text(out, r.kind);
   put_text(out, r.text);
+  put_text(out, r.title);
+  put_text(out, r.subject);
+  put_text(out, r.attribute);
   put_text(out, r.source.session);
+  put_text(out, r.source.document);
   put_be(out, r.source.first_seq);
   put_be(out, r.source.last_seq);
+  put_be(out, r.source.begin);
+  put_be(out, r.source.end);
+  put_be(out, static_cast<std::uint8_t>(r.tags.size()));
+  for (auto const& tag : r.tags) {
+    put_text(out, tag.name);
+    put_text(out, tag.value);
+  }
   return sealed(std::move(out));
 }
 
-std::optional<record> decode_record(std::string_view value, ulid const& id) {
+std::optional<stored_record> decode_record(std::string_view value, ulid const& id) {
   auto in = open_value(value);
-  record r;
+  stored_record stored;
+  auto& r = stored.what;
   r.id = id;
+  stored.number = in.be<std::uint32_t>();
+  stored.text_length = in.be<std::uint32_t>();
+  stored.title_length = in.be<std::uint32_t>();
   r.created = in.be<utc_ms>();
+  r.valid_from = in.be<utc_ms>();
+  r.valid_to = in.be<utc_ms>();
+  r.expires = in.be<utc_ms>();
+  r.superseded_by = in.id();
+  r.superseded_at = in.be<utc_ms>();
+  r.origin = static_cast<record_origin>(in.be<std::uint8_t>());
+  r.importance = std::bit_cast<float>(in.be<std::uint32_t>());
+  r.proofs = in.be<std::uint32_t>();
   r.kind = in.text();
   r.text = in.text();
+  r.title = in.text();
+  r.subject = in.text();
+  r.attribute = in.text();
   r.source.session = in.text();
+  r.source.document = in.text();
   r.source.first_seq = in.be<std::uint64_t>();
   r.source.last_seq = in.be<std::uint64_t>();
+  r.source.begin = in.be<std::uint64_t>();
+  r.source.end = in.be<std::uint64_t>();
+  r.tags.resize(in.be<std::uint8_t>());
+  for (auto& tag : r.tags) {
+    tag.name = in.text();
+    tag.value = in.text();
+  }
   if (!in.complete()) return std::nullopt;
-  return r;
+  return stored;
+}
+
+namespace {
+
+/// The first 16 bytes of the SHA-256 of texts, each with its length before it.
+std::string texts_hash(std::initializer_list<std::string_view> texts) {
+  std::string all;
+  for (auto const text : texts) put_text(all, text);
+  auto const full = sha256(all);
+  return {reinterpret_cast<char const*>(full.data()), 16};
+}
+
+void put_varint(std::string& out, std::uint32_t value) {
+  for (; value >= 0x80; value >>= 7) out += static_cast<char>(value | 0x80);
+  out += static_cast<char>(value);
+}
+
+std::optional<std::uint32_t> take_varint(std::string_view& in) {
+  std::uint64_t value = 0;
+  for (int shift = 0; shift < 35 && !in.empty(); shift += 7) {
+    auto const byte = static_cast<std::uint8_t>(in.front());
+    in.remove_prefix(1);
+    value |= static_cast<std::uint64_t>(byte & 0x7F) << shift;
+    if (byte < 0x80) return value <= 0xFFFF'FFFF ? std::optional(static_cast<std::uint32_t>(value)) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string same_text_key(ulid const& scope, record const& r) {
+  return state_key(scope, 'H', texts_hash({r.kind, r.subject, r.attribute, normalised_text(r.text)}));
+}
+std::string attribute_key(ulid const& scope, record const& r) {
+  return state_key(scope, 'A', texts_hash({r.kind, normalised_text(r.subject), normalised_text(r.attribute)}));
+}
+std::string expiry_key(ulid const& scope, utc_ms expires, ulid const& id) {
+  std::string rest;
+  put_be(rest, expires);
+  rest += id.view();
+  return state_key(scope, 'X', rest);
+}
+
+std::string encode_id(ulid const& id) { return sealed(std::string(id.view())); }
+std::optional<ulid> decode_id(std::string_view value) {
+  auto in = byte_reader::unseal(value);
+  auto const id = in.id();
+  if (!in.complete()) return std::nullopt;
+  return id;
+}
+
+std::string posting_prefix(ulid const& scope, std::string_view term) {
+  auto key = state_key(scope, 'P', term);
+  key += '\0';
+  return key;
+}
+std::string posting_prefix_end(ulid const& scope, std::string_view term) {
+  auto key = state_key(scope, 'P', term);
+  key += '\1';
+  return key;
+}
+std::string posting_key(ulid const& scope, std::string_view term, std::uint32_t number) {
+  auto key = posting_prefix(scope, term);
+  put_be(key, number);
+  return key;
+}
+std::uint32_t number_of_posting_key(std::string_view key) {
+  return byte_reader(key.substr(key.size() - 4)).be<std::uint32_t>();
+}
+
+std::string encode_posting(posting const& p) {
+  std::string out;
+  put_varint(out, p.length);
+  put_varint(out, p.in_text);
+  put_varint(out, p.in_title);
+  std::uint32_t last = 0;
+  for (auto const position : p.positions) {
+    put_varint(out, position - last);
+    last = position;
+  }
+  return out;
+}
+
+std::optional<posting> decode_posting(std::string_view value, std::uint32_t number) {
+  posting p{.number = number};
+  auto const length = take_varint(value), in_text = take_varint(value), in_title = take_varint(value);
+  if (!length || !in_text || !in_title) return std::nullopt;
+  p.length = *length;
+  p.in_text = *in_text;
+  p.in_title = *in_title;
+  std::uint32_t last = 0;
+  while (!value.empty()) {
+    auto const step = take_varint(value);
+    if (!step) return std::nullopt;
+    p.positions.push_back(last += *step);
+  }
+  return p;
+}
+
+std::string totals_key(ulid const& scope) { return state_key(scope, 'D', {}); }
+
+std::string encode_totals(index_totals const& totals) {
+  auto out = begin_value(48);
+  put_be(out, analyser_version);
+  put_be(out, totals.next_number);
+  for (std::size_t i = 0; i < index_totals::profiles; ++i) {
+    put_be(out, totals.records[i]);
+    put_be(out, totals.length[i]);
+  }
+  return sealed(std::move(out));
+}
+
+std::optional<index_totals> decode_totals(std::string_view value) {
+  auto in = open_value(value);
+  index_totals totals;
+  bool const ours = in.be<std::uint8_t>() == analyser_version;
+  totals.next_number = in.be<std::uint32_t>();
+  for (std::size_t i = 0; i < index_totals::profiles; ++i) {
+    totals.records[i] = in.be<std::uint64_t>();
+    totals.length[i] = in.be<std::uint64_t>();
+  }
+  if (!in.complete() || !ours) return std::nullopt;
+  return totals;
 }
 
 }  // namespace wherry::inline v0::memory_detail

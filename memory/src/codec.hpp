@@ -17,8 +17,8 @@
 namespace wherry::inline v0::memory_detail {
 
 /// The format of the whole directory. Major 0 promises nothing between versions.
-inline constexpr std::uint16_t format_major = 0;
-inline constexpr std::uint16_t format_minor = 1;
+inline constexpr std::uint16_t format_major = 1;
+inline constexpr std::uint16_t format_minor = 0;
 
 /// The first 16 bytes of the SHA-256 of an event's value: what the next event of the chain points back to.
 using chain_hash = std::array<std::uint8_t, 16>;
@@ -27,6 +27,7 @@ chain_hash chain_hash_of(std::string_view event_value);
 // meta
 std::string format_key();
 std::string format_value();
+std::string language_key();
 std::string scope_key(scope_name const& name);
 
 // event: sid, session id, seq
@@ -71,9 +72,51 @@ std::optional<effect_record> decode_effect(std::string_view value, std::string_v
 std::string encode_job(outbox_job const& j);
 std::optional<outbox_job> decode_job(std::string_view value, ulid const& id);
 
-// mem: sid, 'M', record id
+// mem: sid, one letter, the rest
 std::string record_key(ulid const& scope, ulid const& id);
-std::string encode_record(record const& r);
-std::optional<record> decode_record(std::string_view value, ulid const& id);
+/// A record as it is kept: its number in the scope's index and how long it is there.
+struct stored_record {
+  record what;
+  std::uint32_t number = 0;
+  std::uint32_t text_length = 0;
+  std::uint32_t title_length = 0;
+};
+std::string encode_record(stored_record const& r);
+std::optional<stored_record> decode_record(std::string_view value, ulid const& id);
+/// The live record of a text: kind, subject, attribute and the normalised text say which.
+std::string same_text_key(ulid const& scope, record const& r);
+/// The live record of an attribute.
+std::string attribute_key(ulid const& scope, record const& r);
+std::string expiry_key(ulid const& scope, utc_ms expires, ulid const& id);
+/// The value of the two above: the record's id, sealed.
+std::string encode_id(ulid const& id);
+std::optional<ulid> decode_id(std::string_view value);
+
+// post: sid 'P' term NUL number; sid 'D'
+struct posting {
+  std::uint32_t number = 0;
+  std::uint32_t length = 0;  ///< Of the record's text and title.
+  std::uint32_t in_text = 0;
+  std::uint32_t in_title = 0;
+  std::vector<std::uint32_t> positions = {};
+};
+std::string posting_prefix(ulid const& scope, std::string_view term);
+std::string posting_prefix_end(ulid const& scope, std::string_view term);
+std::string posting_key(ulid const& scope, std::string_view term, std::uint32_t number);
+std::uint32_t number_of_posting_key(std::string_view key);
+std::string encode_posting(posting const& p);
+std::optional<posting> decode_posting(std::string_view value, std::uint32_t number);
+
+/// What a scope's index amounts to.
+struct index_totals {
+  static constexpr std::size_t profiles = 2;  ///< Short and long texts.
+  std::uint32_t next_number = 0;
+  std::array<std::uint64_t, profiles> records{};
+  std::array<std::uint64_t, profiles> length{};
+  friend bool operator==(index_totals const&, index_totals const&) = default;
+};
+std::string totals_key(ulid const& scope);
+std::string encode_totals(index_totals const& totals);
+std::optional<index_totals> decode_totals(std::string_view value);
 
 }  // namespace wherry::inline v0::memory_detail

@@ -23,6 +23,27 @@ char const* to_string(event_type type) noexcept {
   return "unknown";
 }
 
+char const* to_string(record_origin origin) noexcept {
+  switch (origin) {
+    case record_origin::user: return "user";
+    case record_origin::tool: return "tool";
+    case record_origin::agent: return "agent";
+    case record_origin::document: return "document";
+    case record_origin::recalled: return "recalled";
+  }
+  return "unknown";
+}
+
+char const* to_string(remembered outcome) noexcept {
+  switch (outcome) {
+    case remembered::created: return "created";
+    case remembered::same: return "same";
+    case remembered::merged: return "merged";
+    case remembered::superseded: return "superseded";
+  }
+  return "unknown";
+}
+
 char const* to_string(effect_state state) noexcept {
   switch (state) {
     case effect_state::intent: return "intent";

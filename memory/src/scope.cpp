@@ -50,12 +50,10 @@ result<std::optional<record>> scope_handle::record(ulid const& id) const {
   std::lock_guard const lock(state_->mutex);
   if (auto ready = state_->load_locked(); !ready) return ready.error();
   if (!state_->id) return std::optional<wherry::v0::record>{};
-  auto const value = state_->store->get(family::mem, record_key(*state_->id, id));
-  if (!value) return value.error();
-  if (!*value) return std::optional<wherry::v0::record>{};
-  auto found = decode_record(**value, id);
-  if (!found) return state_->store->damaged("record " + id.text() + " fails its checksum");
-  return found;
+  auto found = state_->record_locked(id);
+  if (!found) return found.error();
+  if (!*found) return std::optional<wherry::v0::record>{};
+  return std::optional(std::move((*found)->what));
 }
 
 result<std::vector<record>> scope_handle::records(ulid const& after, std::size_t limit) const {
@@ -71,7 +69,7 @@ result<std::vector<record>> scope_handle::records(ulid const& after, std::size_t
                                       auto found = decode_record(value, id);
                                       if (!found)
                                         return state_->store->damaged("record " + id.text() + " fails its checksum");
-                                      out.push_back(std::move(*found));
+                                      out.push_back(std::move(found->what));
                                       return out.size() < limit;
                                     });
   if (!listed) return listed.error();

@@ -38,7 +38,9 @@ scope_commit::scope_commit(scope_state& scope)
     : scope_(scope), now_(scope.store->options.time_source->now()), batch_(new_batch()) {}
 
 scope_commit::~scope_commit() {
-  if (new_scope_) scope_.id.reset();  // allotted here and never written
+  if (!new_scope_) return;
+  scope_.id.reset();  // allotted here and never written
+  scope_.index.reset();
 }
 
 /// The scope's id, allotted in this commit when it is the scope's first.
@@ -96,16 +98,6 @@ result<void> scope_commit::append(std::shared_ptr<session_state> const& to, std:
     if (!e.time) staged.events.back().time = now_;
   }
   return {};
-}
-
-result<void> scope_commit::put(record const& r) {
-  if (auto wrong = refuse_name(r.kind, "a record's kind")) return *wrong;
-  if (auto wrong = refuse_name(r.source.session, "a record's source")) return *wrong;
-  if (auto wrong = refuse_size(r.text.size(), record_bytes_max, "a record's text")) return *wrong;
-  if (auto ready = begin(); !ready) return ready;
-  auto stored = r;
-  if (stored.created == 0) stored.created = now_;
-  return put_value(family::mem, record_key(*scope_.id, r.id), encode_record(stored));
 }
 
 result<void> scope_commit::journal(effect_record const& e) {
@@ -199,8 +191,11 @@ result<void> scope_commit::fork(session_state& parent, std::shared_ptr<session_s
 }
 
 result<commit_seq> scope_commit::write(durability how) {
+  if (totals_)
+    if (auto put = put_value(family::post, totals_key(*scope_.id), encode_totals(*totals_)); !put) return put.error();
   auto const written = scope_.store->write(batch_, how);
   if (!written) return written.error();
+  publish_records();
   new_scope_ = false;
   for (auto& staged : sessions_) {
     // A fold that has seen everything before sees these too; one that has not reads them when it is asked.

@@ -24,7 +24,12 @@ class scope_commit {
 
   result<void> append(std::shared_ptr<session_state> const& to, std::uint64_t expected_seq,
                       std::vector<session_event> const& events);
+  /// A record as it is, new or in place of the one with its id.
   result<void> put(record const& r);
+  /// A record with regard to what is known: merged, or new and perhaps the end of an older one.
+  result<remember_report> remember(record const& r);
+  /// Takes a record away with everything made from it. Absent: errc::not_found.
+  result<void> remove(ulid const& record);
   result<void> journal(effect_record const& e);
   result<void> add(outbox_job const& j);
   result<void> update(outbox_job const& j);
@@ -47,6 +52,26 @@ class scope_commit {
   result<staged_session*> stage(std::shared_ptr<session_state> const& s);
   result<void> put_value(family f, std::string const& key, std::string const& value);
 
+  // records, in scope_commit_records.cpp
+  /// What becomes of the index in memory once this commit is written.
+  struct index_change {
+    enum class what { add, change, remove } how;
+    stored_record record;
+    std::vector<std::pair<std::string, posting>> postings = {};
+  };
+  result<void> begin_records();
+  result<std::optional<stored_record>> find_record(ulid const& id) const;
+  result<std::optional<ulid>> find_id(std::string const& key) const;
+  result<void> point(std::string const& key, ulid const& id);
+  result<void> unpoint(std::string const& key, ulid const& id);
+  result<void> write_record(stored_record const& r);
+  result<void> add_record(record const& r);
+  result<void> change_record(stored_record const& before, record const& after);
+  result<void> remove_record(stored_record const& r);
+  std::vector<std::pair<std::string, posting>> postings_of(stored_record& r) const;
+  result<ulid> similar_to(record const& r);
+  void publish_records();
+
   scope_state& scope_;
   utc_ms const now_;
   rocksdb::WriteBatch batch_;
@@ -56,6 +81,10 @@ class scope_commit {
   std::map<std::string, effect_state, std::less<>> effects_;  ///< What this commit makes of effects.
   std::set<std::string, std::less<>> job_keys_;               ///< Idempotency keys this commit adds.
   std::set<ulid> finished_;
+  std::optional<index_totals> totals_;                    ///< As this commit leaves them.
+  std::map<ulid, std::optional<stored_record>> records_;  ///< Written or taken away by this commit.
+  std::map<std::string, std::optional<ulid>> pointers_;   ///< Likewise, rows that name a record.
+  std::vector<index_change> index_changes_;
   std::string value_;  ///< Reused by every event.
 };
 

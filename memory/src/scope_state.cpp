@@ -176,4 +176,36 @@ result<std::vector<outbox_job>> scope_state::jobs_locked() const {
   return out;
 }
 
+result<std::optional<stored_record>> scope_state::record_locked(ulid const& record) const {
+  if (!id) return std::optional<stored_record>{};
+  auto const value = store->get(family::mem, record_key(*id, record));
+  if (!value) return value.error();
+  if (!*value) return std::optional<stored_record>{};
+  auto found = decode_record(**value, record);
+  if (!found) return store->damaged("record " + record.text() + " fails its checksum");
+  return found;
+}
+
+result<void> scope_state::load_totals_locked() {
+  if (totals_loaded_ || !id) return {};
+  auto const value = store->get(family::post, totals_key(*id));
+  if (!value) return value.error();
+  if (*value) {
+    auto const found = decode_totals(**value);
+    if (!found) return store->damaged("the totals of a scope's index fail their checksum");
+    totals = *found;
+  }
+  totals_loaded_ = true;
+  return {};
+}
+
+result<scope_index*> scope_state::index_locked() {
+  if (auto ready = load_totals_locked(); !ready) return ready.error();
+  if (index) return index.get();
+  auto made = std::make_unique<scope_index>(*id);
+  if (auto loaded = made->load(*store); !loaded) return loaded.error();
+  index = std::move(made);
+  return index.get();
+}
+
 }  // namespace wherry::inline v0::memory_detail

@@ -2,6 +2,7 @@
 // One scope and one session of an open store, shared by all their handles. Everything here is guarded by the scope's
 // mutex; functions with a `locked` in their name expect the caller to hold it.
 
+#include "scope_index.hpp"
 #include "session_fold.hpp"
 #include "store_state.hpp"
 
@@ -44,6 +45,13 @@ struct scope_state {
 
   result<std::optional<effect_record>> effect_locked(std::string const& effect) const;
   result<std::vector<outbox_job>> jobs_locked() const;
+  /// Absent: nullopt.
+  result<std::optional<stored_record>> record_locked(ulid const& record) const;
+
+  /// Reads how much is indexed; every commit that writes records needs it.
+  result<void> load_totals_locked();
+  /// The index in memory, made when it is first asked for. The scope must have an id.
+  result<scope_index*> index_locked();
 
   std::shared_ptr<store_state> const store;
   scope_name const name;
@@ -52,8 +60,11 @@ struct scope_state {
   std::mutex mutex;
   std::optional<error> refused;
   std::optional<ulid> id;
+  index_totals totals;
+  std::unique_ptr<scope_index> index;  ///< Once made it stays; its own mutex guards what is in it.
 
  private:
+  bool totals_loaded_ = false;
   bool id_looked_up_ = false;
   std::mutex sessions_mutex_;
   std::map<std::string, std::weak_ptr<session_state>, std::less<>> sessions_;

@@ -41,6 +41,7 @@ result<std::shared_ptr<store_state>> store_state::open(std::filesystem::path pat
   if (!acknowledged) return acknowledged.error();
   if (auto opened = state->open_database(env); !opened) return opened.error();
   if (auto checked = state->check_format(*acknowledged); !checked) return checked.error();
+  if (auto chosen = state->choose_language(); !chosen) return chosen.error();
   return state;
 }
 
@@ -113,10 +114,25 @@ result<void> store_state::check_format(std::optional<std::uint64_t> acknowledged
   write_owner(path);
   owner_ = true;
   if (!fresh) return {};
+  if (auto known = text_analyser::create(options.text_language); !known) return known.error();
   auto batch = new_batch();
   batch.Put(handle(family::meta), format_key(), format_value());
+  std::string language = options.text_language;
+  seal(language);
+  batch.Put(handle(family::meta), language_key(), language);
   if (auto written = write(batch, durability::synced); !written) return written.error();
   return {};
+}
+
+/// The language of texts is chosen when a store is made; what is indexed depends on it.
+result<void> store_state::choose_language() {
+  auto const stored = get(family::meta, language_key());
+  if (!stored) return stored.error();
+  if (!*stored) return damaged("the store's language is not written in it; restore the store from a backup");
+  auto body = byte_reader::unseal(**stored);
+  auto const language = std::string(body.rest());
+  if (!body.complete()) return damaged("the store's language fails its checksum; restore the store from a backup");
+  return analysers.use_language(language);
 }
 
 store_state::~store_state() {

@@ -2,6 +2,7 @@
 // The open directory: RocksDB, the ACK file, and the one function that writes.
 
 #include "ack_file.hpp"
+#include "analyser_pool.hpp"
 #include "codec.hpp"
 
 #include <wherry/memory/store.hpp>
@@ -17,8 +18,8 @@
 namespace wherry::inline v0::memory_detail {
 
 /// The column families, in the order in which they are opened. RocksDB's "default" stays empty.
-enum class family : std::size_t { unused, meta, event, state, mem };
-inline constexpr std::array family_names{"default", "meta", "event", "state", "mem"};
+enum class family : std::size_t { unused, meta, event, state, mem, post, vec, item };
+inline constexpr std::array family_names{"default", "meta", "event", "state", "mem", "post", "vec", "item"};
 
 /// A RocksDB status as an error; `attempted` is what the sentence begins with.
 error translate(rocksdb::Status const& status, std::string attempted, std::filesystem::path const& path);
@@ -58,11 +59,13 @@ struct store_state : std::enable_shared_from_this<store_state> {
 
   std::filesystem::path const path;
   store_options const options;
+  mutable analyser_pool analysers;
 
  private:
   result<void> open_database(rocksdb::Env* env);
   result<void> open_directory();
   result<void> check_format(std::optional<std::uint64_t> acknowledged);
+  result<void> choose_language();
 
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;

@@ -21,6 +21,18 @@ ulid transaction::put(record r) {
   return id;
 }
 
+ulid transaction::remember(record r) {
+  if (r.id == ulid{}) r.id = new_id(*scope_.state_->store);
+  auto const id = r.id;
+  operations_.emplace_back(remember_op{std::move(r)});
+  return id;
+}
+
+transaction& transaction::forget(ulid const& record_id) {
+  operations_.emplace_back(forget_op{record_id});
+  return *this;
+}
+
 transaction& transaction::journal(effect_record e) {
   operations_.emplace_back(std::move(e));
   return *this;
@@ -43,6 +55,7 @@ result<commit_seq> transaction::commit(std::optional<durability> how) {
   std::lock_guard const lock(scope.mutex);
   if (auto ready = scope.load_locked(); !ready) return ready.error();
   scope_commit changes(scope);
+  reports_.clear();
   for (auto const& change : operations_)
     if (auto added = add_to(changes, change); !added) return added.error();
   auto written = changes.write(how.value_or(scope.store->options.commit_durability));
@@ -65,11 +78,18 @@ task<result<commit_seq>> transaction::async_commit(transaction tx, std::optional
   co_return std::move(*shared->outcome);
 }
 
-result<void> transaction::add_to(scope_commit& changes, operation const& what) const {
+result<void> transaction::add_to(scope_commit& changes, operation const& what) {
   if (auto const* r = std::get_if<record>(&what)) return changes.put(*r);
   if (auto const* e = std::get_if<effect_record>(&what)) return changes.journal(*e);
   if (auto const* j = std::get_if<outbox_job>(&what)) return changes.add(*j);
   if (auto const* done = std::get_if<finish_op>(&what)) return changes.finish(done->job_id);
+  if (auto const* new_record = std::get_if<remember_op>(&what)) {
+    auto report = changes.remember(new_record->what);
+    if (!report) return report.error();
+    reports_.push_back(*report);
+    return {};
+  }
+  if (auto const* gone = std::get_if<forget_op>(&what)) return changes.remove(gone->record_id);
   auto const& events = std::get<append_op>(what);
   if (events.to.scope_ != scope_.state_)
     return error{errc::invalid_argument, "session \"" + events.to.name() + "\" is not of the transaction's scope",

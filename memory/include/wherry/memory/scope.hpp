@@ -1,6 +1,7 @@
 #pragma once
 // scope_handle: a user's place in a store. Every key begins with the scope's id, so no read can leave it.
 
+#include <wherry/memory/recall.hpp>
 #include <wherry/memory/record.hpp>
 #include <wherry/memory/session.hpp>
 
@@ -48,6 +49,10 @@ class scope_handle {
   result<std::optional<wherry::v0::record>> record(ulid const& id) const;
   /// Records with an id after `after`, by id, at most `limit`.
   result<std::vector<wherry::v0::record>> records(ulid const& after = {}, std::size_t limit = 1000) const;
+
+  /// Finds records: by words, by vector, or both. See recall.hpp for what comes back and why.
+  /// Fails with, also: errc::invalid_argument when the query has neither text nor vector or exceeds a bound.
+  result<recall_result> recall(recall_query const& query) const;
 
   /// The journal's line of a key. Absent: nullopt.
   result<std::optional<effect_record>> effect(std::string const& key) const;

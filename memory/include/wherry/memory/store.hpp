@@ -24,6 +24,9 @@ struct store_options {
   std::size_t block_cache_bytes = std::size_t{8} << 20;    ///< Uncompressed blocks kept for reads.
   std::size_t log_bytes_max = std::size_t{64} << 20;       ///< Write-ahead log on disk before it is flushed away.
   std::shared_ptr<clock const> time_source = {};           ///< Null: the system's clock.
+  /// Of a new store: the Snowball stemmer of its texts ("english", "german", ...), empty for none. An existing store
+  /// keeps its own. Chinese, Japanese and Korean text is indexed alike with any.
+  std::string text_language = "english";
 };
 
 /// An open store. A cheap handle: copies, scopes and sessions share it; it closes when the last of them goes, and

@@ -37,8 +37,17 @@ class transaction {
   /// Appends events to a session of this scope. `expected_seq` is the last sequence number the caller has seen (0 for
   /// an empty session); a session that has moved on makes commit fail with errc::conflict.
   transaction& append(session const& to, std::uint64_t expected_seq, std::vector<session_event> events);
-  /// Writes a record, new or changed. Returns: its id.
+  /// Writes a record as it is, new or in place of the one with its id. Returns: its id.
   ulid put(record r);
+  /// Writes a record with regard to what the scope knows already. A text that is known (but for case, width, white
+  /// space and closing punctuation, with the same kind, subject and attribute) is not written again; the known record's
+  /// proofs go up. A record with an attribute ends the live one of the same kind, subject and attribute; if it began to
+  /// hold before that one, it is kept as already ended. reports() tells what became of each. Returns: the id it has if
+  /// it is new.
+  ulid remember(record r);
+  /// Takes a record away, with everything made from it. What it said may still lie in deleted space on the disk: to
+  /// be rid of it there too, use store::erase. Commit fails with errc::not_found when it is not there.
+  transaction& forget(ulid const& record_id);
   /// Writes a line of the effect journal; effect_record says which changes are allowed.
   transaction& journal(effect_record e);
   /// Adds a job. Returns: its id. A job whose idempotency key is known already is not added, which is no error.
@@ -53,6 +62,9 @@ class transaction {
   /// errc::disk_full or errc::io_failed when the write failed, and errc::store_failed from every commit after that
   /// until the store is opened again; errc::unsupported on a read-only store.
   result<commit_seq> commit(std::optional<durability> how = std::nullopt);
+
+  /// What became of the records given to remember, in that order, after a successful commit.
+  std::vector<remember_report> const& reports() const noexcept { return reports_; }
 
   /// As commit, without blocking the caller's thread for the disk: a synced commit waits on the shared compute pool, a
   /// commit to the operating system takes microseconds and runs where it is called.
@@ -69,12 +81,19 @@ class transaction {
   struct finish_op {
     ulid job_id;
   };
-  using operation = std::variant<append_op, record, effect_record, outbox_job, finish_op>;
+  struct remember_op {
+    record what;
+  };
+  struct forget_op {
+    ulid record_id;
+  };
+  using operation = std::variant<append_op, record, effect_record, outbox_job, finish_op, remember_op, forget_op>;
 
-  result<void> add_to(memory_detail::scope_commit& changes, operation const& what) const;
+  result<void> add_to(memory_detail::scope_commit& changes, operation const& what);
 
   scope_handle scope_;
   std::vector<operation> operations_;
+  std::vector<remember_report> reports_;
 };
 
 }  // namespace wherry::inline v0

@@ -1,0 +1,60 @@
+// What the memory is worth: how well it finds, how fast it is, what it costs to be durable.
+//
+//   bench_memory quality [--only locomo|beam|cranfield] [--set NAME=VALUE]...   needs $WHERRY_SHARED
+//
+// --set changes a knob of recall (k1_short b_short k1_long b_long title phrase neighbour thread recency), to see what
+// each is worth. Exit status 1 when a bar does not hold.
+
+#include "bench_memory.hpp"
+
+#include <cstdlib>
+#include <cstring>
+#include <iostream>
+#include <map>
+
+namespace {
+
+void set(bench_memory::quality_options& o, std::string const& assignment) {
+  auto const equals = assignment.find('=');
+  std::map<std::string, double*> const knobs{{"k1_short", &o.tuning.short_texts.k1},
+                                             {"b_short", &o.tuning.short_texts.b},
+                                             {"k1_long", &o.tuning.long_texts.k1},
+                                             {"b_long", &o.tuning.long_texts.b},
+                                             {"title", &o.tuning.title_weight},
+                                             {"phrase", &o.tuning.phrase_weight},
+                                             {"neighbour", &o.tuning.neighbour_weight},
+                                             {"thread", &o.tuning.thread_weight},
+                                             {"recency", &o.boosts.recency}};
+  auto const knob = knobs.find(assignment.substr(0, equals));
+  if (knob == knobs.end() || equals == std::string::npos) {
+    std::cerr << "bench_memory: no knob \"" << assignment << "\"\n";
+    std::exit(2);
+  }
+  *knob->second = std::strtod(assignment.c_str() + equals + 1, nullptr);
+}
+
+int usage() {
+  std::cerr << "usage: bench_memory quality [--only NAME] [--set KNOB=VALUE]...\n";
+  return 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 2) return usage();
+  std::string const part = argv[1];
+  bench_memory::quality_options quality;
+  for (int i = 2; i + 1 < argc; i += 2) {
+    if (std::strcmp(argv[i], "--only") == 0) quality.only = argv[i + 1];
+    if (std::strcmp(argv[i], "--set") == 0) set(quality, argv[i + 1]);
+  }
+  auto name = (std::filesystem::temp_directory_path() / "bench_memory-XXXXXX").string();
+  if (!::mkdtemp(name.data())) return 2;
+  bool held = false;
+  if (part == "quality")
+    held = bench_memory::quality(name, quality);
+  else
+    return usage();
+  std::filesystem::remove_all(name);
+  return held ? 0 : 1;
+}

@@ -1,0 +1,29 @@
+#pragma once
+// The parts of bench_memory. Each prints its numbers and bars and returns whether all bars held.
+
+#include <wherry/memory/recall.hpp>
+
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+
+namespace bench_memory {
+
+struct quality_options {
+  std::string only = {};  ///< One data set, else all.
+  wherry::text_tuning tuning = {};
+  wherry::recall_boosts boosts = {};
+};
+bool quality(std::filesystem::path const& directory, quality_options const& o);
+
+inline bool verdict(bool held) {
+  std::printf("  %s\n", held ? "holds" : "DOES NOT HOLD");
+  return held;
+}
+inline bool missing(std::filesystem::path const& path) {
+  std::printf("not measured: %s is missing (set WHERRY_SHARED)\n", path.c_str());
+  return false;
+}
+
+}  // namespace bench_memory

@@ -1,0 +1,95 @@
+#pragma once
+// recall: finding records of a scope. Several arms look for them, each in its own way; what they find is fused, weighed
+// by what is known of each record, and returned with the reasons.
+
+#include <wherry/memory/record.hpp>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace wherry::inline v0 {
+
+/// Most records one recall returns.
+inline constexpr std::size_t recall_limit_max = 1000;
+/// How many hits of an arm take part in the fusion.
+inline constexpr std::size_t recall_arm_hits_max = 1000;
+/// Longest question, in bytes.
+inline constexpr std::size_t recall_text_bytes_max = std::size_t{64} << 10;
+
+/// How much the length of a text counts in BM25 (Robertson and Zaragoza, 2009): k1 bounds what repetition is worth, b
+/// says how far longer texts are held back.
+struct text_profile {
+  double k1 = 0;
+  double b = 0;
+  friend bool operator==(text_profile const&, text_profile const&) = default;
+};
+
+/// The knobs of the text arm, as chosen on two conversations of LoCoMo; docs/memory.md tells what each is worth.
+struct text_tuning {
+  text_profile short_texts{0.9, 0.4};  ///< Facts, preferences, procedures, episodes and kinds of your own.
+  text_profile long_texts{1.2, 0.75};  ///< Documents, messages, summaries.
+  double title_weight = 2.0;           ///< A word in the title counts as so many in the text.
+  double phrase_weight = 0.4;          ///< Two words of the question that stand side by side in a text.
+  double neighbour_weight = 0.4;       ///< What a neighbour of the same source lends, divided by its distance.
+  std::size_t neighbour_reach = 2;     ///< How far away neighbours lend.
+  double thread_weight = 0.2;          ///< What the best record of the same source lends.
+};
+
+/// Bounds of what is known of a record beside its words: each factor lies within 1 - weight/2 and 1 + weight/2.
+struct recall_boosts {
+  double recency = 0.1;     ///< The newest of the hits against the oldest.
+  double importance = 0.1;  ///< record::importance.
+  double proof = 0.05;      ///< record::proofs, on a scale of doublings up to 16.
+};
+
+/// True when records of the kind are long texts: "document", "message", "summary".
+bool is_long_kind(std::string_view kind) noexcept;
+
+/// What to look for. Text, vector or both.
+struct recall_query {
+  std::string text = {};  ///< The question as it was asked.
+  std::vector<float> vector =
+      {};                  ///< Its embedding, by the embedder of the scope's vectors. Empty: the vector arm rests.
+  std::size_t limit = 10;  ///< At most recall_limit_max.
+  std::vector<std::string> kinds = {};  ///< Only these; empty: all.
+  std::vector<record_tag> tags = {};    ///< Only records with all of these.
+  utc_ms as_of = 0;                     ///< What held at that time; 0: what holds now.
+  utc_ms known_at = 0;                  ///< What the store knew at that time; 0: what it knows now.
+  std::size_t text_bytes_max = 0;  ///< Not 0: the hits with the best evidence per byte that fit into so many bytes.
+  text_tuning text_options = {};
+  recall_boosts boosts = {};
+};
+
+/// How one arm saw a hit.
+struct recall_arm {
+  std::string name = {};  ///< "text", "vector".
+  std::size_t rank = 0;   ///< 1 is the first.
+  double score = 0;       ///< In the arm's own measure: BM25, cosine.
+  friend bool operator==(recall_arm const&, recall_arm const&) = default;
+};
+
+/// One found record and why it was found.
+struct recall_hit {
+  wherry::v0::record record = {};
+  double score = 0;                     ///< Fused and weighed; only comparable within one result.
+  std::vector<recall_arm> arms = {};    ///< The arms that found it.
+  std::vector<std::string> words = {};  ///< Terms of the question that stand in it.
+  double lent = 0;                      ///< Share of the text score that its neighbours and its source lent it, 0 to 1.
+  double recency = 1;                   ///< The factors of recall_boosts.
+  double importance = 1;
+  double proof = 1;
+};
+
+/// The same in one line: "text 3 (7.12: caroline support group; 40 % lent), recency x1.03".
+std::string explain(recall_hit const& hit);
+
+struct recall_result {
+  std::vector<recall_hit> hits = {};       ///< Best first.
+  std::size_t candidates = 0;              ///< Records that any arm found.
+  std::vector<std::string> degraded = {};  ///< What could not take part, and why; empty when everything did.
+};
+
+}  // namespace wherry::inline v0

@@ -1,0 +1,192 @@
+#include "scope_index.hpp"
+
+#include "store_state.hpp"
+
+#include <wherry/memory/recall.hpp>
+
+#include <algorithm>
+#include <cstring>
+
+namespace wherry::inline v0 {
+
+bool is_long_kind(std::string_view kind) noexcept {
+  return kind == "document" || kind == "message" || kind == "summary";
+}
+
+namespace memory_detail {
+
+std::uint32_t profile_of(std::string_view kind) { return is_long_kind(kind) ? 1 : 0; }
+
+std::uint64_t tag_hash(record_tag const& tag) {
+  std::string all;
+  put_text(all, tag.name);
+  put_text(all, tag.value);
+  auto const full = sha256(all);
+  std::uint64_t out = 0;
+  std::memcpy(&out, full.data(), sizeof out);
+  return out;
+}
+
+bool record_filter::admits(known_record const& r) const {
+  if (!r.exists() || nothing) return false;
+  if (!kinds.empty() && std::find(kinds.begin(), kinds.end(), r.kind) == kinds.end()) return false;
+  for (auto const tag : tags)
+    if (std::find(r.tags.begin(), r.tags.end(), tag) == r.tags.end()) return false;
+  auto const at = as_of ? as_of : now;
+  if (r.expires && r.expires <= at) return false;
+  if (known_at && r.created > known_at) return false;
+  if (as_of && r.since() > as_of) return false;
+  // What ended a record counts from the time at which the store knew of it.
+  bool const end_known = r.superseded_at == 0 || !known_at || r.superseded_at <= known_at;
+  if (r.superseded_at && end_known && !as_of) return false;
+  return !(r.valid_to && end_known && r.valid_to <= at);
+}
+
+std::uint32_t scope_index::intern(std::map<std::string, std::uint32_t, std::less<>>& names, std::string_view name) {
+  auto const known = names.find(name);
+  if (known != names.end()) return known->second;
+  auto const next = static_cast<std::uint32_t>(names.size());
+  names.emplace(name, next);
+  return next;
+}
+
+void scope_index::fill(known_record& into, stored_record const& from) {
+  auto const& r = from.what;
+  into.id = r.id;
+  into.kind = intern(kinds_, r.kind);
+  into.first_seq = r.source.first_seq;
+  into.begin = r.source.begin;
+  into.length = from.text_length + from.title_length;
+  into.profile = profile_of(r.kind);
+  into.importance = r.importance;
+  into.proofs = r.proofs;
+  into.created = r.created;
+  into.valid_from = r.valid_from;
+  into.valid_to = r.valid_to;
+  into.expires = r.expires;
+  into.superseded_at = r.superseded_at;
+  into.tags.clear();
+  for (auto const& tag : r.tags) into.tags.push_back(tag_hash(tag));
+}
+
+result<void> scope_index::load(store_state const& store) {
+  return store.scan(family::mem, prefix(scope_, 'M'), prefix_end(scope_, 'M'),
+                    [&](std::string_view key, std::string_view value) -> result<bool> {
+                      auto const id = id_in_key(key);
+                      auto const found = decode_record(value, id);
+                      if (!found) return store.damaged("record " + id.text() + " fails its checksum");
+                      add(*found);
+                      return true;
+                    });
+}
+
+void scope_index::add(stored_record const& r) {
+  if (r.number >= records_.size()) records_.resize(r.number + 1);
+  auto& known = records_[r.number];
+  fill(known, r);
+  ++live_;
+  auto const& source = r.what.source;
+  if (source.session.empty() && source.document.empty()) return;
+  known.thread = intern(threads_, source.document.empty() ? "s" + source.session : "d" + source.document);
+  if (known.thread >= thread_ends_.size()) thread_ends_.resize(known.thread + 1, no_number);
+  link(r.number);
+}
+
+void scope_index::change(stored_record const& r) {
+  if (r.number < records_.size() && records_[r.number].exists()) fill(records_[r.number], r);
+}
+
+void scope_index::remove(std::uint32_t number) {
+  if (number >= records_.size() || !records_[number].exists()) return;
+  unlink(number);
+  records_[number] = {};
+  --live_;
+}
+
+/// Puts a record where it belongs in its thread; nearly always at the end.
+void scope_index::link(std::uint32_t number) {
+  auto& r = records_[number];
+  auto const place = [&](std::uint32_t n) { return std::tuple(records_[n].first_seq, records_[n].begin, n); };
+  auto& end = thread_ends_[r.thread];
+  std::uint32_t before = end, after = no_number;
+  while (before != no_number && place(number) < place(before)) {
+    after = before;
+    before = records_[before].before;
+  }
+  r.before = before;
+  r.after = after;
+  if (before != no_number) records_[before].after = number;
+  if (after != no_number)
+    records_[after].before = number;
+  else
+    end = number;
+}
+
+void scope_index::unlink(std::uint32_t number) {
+  auto const& r = records_[number];
+  if (r.thread == no_number) return;
+  if (r.before != no_number) records_[r.before].after = r.after;
+  if (r.after != no_number)
+    records_[r.after].before = r.before;
+  else
+    thread_ends_[r.thread] = r.before;
+}
+
+record_filter scope_index::filter(std::vector<std::string> const& kinds, std::vector<record_tag> const& tags) const {
+  record_filter out;
+  for (auto const& kind : kinds)
+    if (auto const known = kinds_.find(kind); known != kinds_.end()) out.kinds.push_back(known->second);
+  out.nothing = !kinds.empty() && out.kinds.empty();
+  for (auto const& tag : tags) out.tags.push_back(tag_hash(tag));
+  return out;
+}
+
+namespace {
+
+std::size_t bytes_of(posting const& p) { return sizeof p + p.positions.size() * sizeof(std::uint32_t); }
+
+}  // namespace
+
+result<std::shared_ptr<posting_list const>> scope_index::postings(store_state const& store, std::string const& term) {
+  {
+    std::lock_guard const lock(cache_mutex_);
+    if (auto const kept = cache_.find(term); kept != cache_.end())
+      return std::shared_ptr<posting_list const>(kept->second);
+  }
+  auto list = std::make_shared<posting_list>();
+  std::size_t bytes = term.size() + 64;
+  auto read = store.scan(family::post, posting_prefix(scope_, term), posting_prefix_end(scope_, term),
+                         [&](std::string_view key, std::string_view value) -> result<bool> {
+                           auto p = decode_posting(value, number_of_posting_key(key));
+                           if (!p) return store.damaged("a posting of \"" + term + "\" cannot be read");
+                           bytes += bytes_of(*p);
+                           list->push_back(std::move(*p));
+                           return true;
+                         });
+  if (!read) return read.error();
+  std::lock_guard const lock(cache_mutex_);
+  if (cache_bytes_ + bytes > posting_cache_bytes_max) {
+    cache_.clear();
+    cache_bytes_ = 0;
+  }
+  if (bytes <= posting_cache_bytes_max && cache_.emplace(term, list).second) cache_bytes_ += bytes;
+  return std::shared_ptr<posting_list const>(list);
+}
+
+void scope_index::add_posting(std::string const& term, posting const& p) {
+  std::lock_guard const lock(cache_mutex_);
+  auto const kept = cache_.find(term);
+  if (kept == cache_.end()) return;
+  auto& list = *kept->second;
+  if (!list.empty() && list.back().number >= p.number) return;  // it was read after the commit was written
+  list.push_back(p);
+  cache_bytes_ += bytes_of(p);
+}
+
+void scope_index::forget_postings(std::string const& term) {
+  std::lock_guard const lock(cache_mutex_);
+  cache_.erase(term);  // its bytes stay counted until the cache is emptied, which errs on the small side
+}
+
+}  // namespace memory_detail
+}  // namespace wherry::inline v0
