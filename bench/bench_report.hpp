@@ -51,6 +51,10 @@ class report {
   void at_most(std::string name, double value, std::string unit, double bar, std::string reference = "bar") {
     rows_.push_back({std::move(name), value, std::move(unit), std::move(reference), value / bar, bar, value <= bar});
   }
+  /// A value that must reach its bar.
+  void at_least(std::string name, double value, std::string unit, double bar, std::string reference = "bar") {
+    rows_.push_back({std::move(name), value, std::move(unit), std::move(reference), value / bar, bar, value >= bar});
+  }
   void inform(std::string name, double value, std::string unit, std::string reference = {}) {
     rows_.push_back({std::move(name), value, std::move(unit), std::move(reference)});
   }

@@ -270,8 +270,8 @@ TEST_CASE("unsupported and broken vocabularies are refused with a reason", "[tok
   rwkv.add("tokenizer.ggml.model", "rwkv");
   CHECK_THAT(refusal(rwkv, errc::unsupported), ContainsSubstring("'rwkv'") && ContainsSubstring("gpt2"));
   CHECK_THAT(refusal(gguf_writer(), errc::unsupported), ContainsSubstring("tokenizer.ggml.model"));
-  CHECK_THAT(refusal(bpe_model("tekken", {}), errc::unsupported),
-             ContainsSubstring("'tekken'") && ContainsSubstring("qwen2"));
+  CHECK_THAT(refusal(bpe_model("sonnet", {}), errc::unsupported),
+             ContainsSubstring("'sonnet'") && ContainsSubstring("qwen2"));
   CHECK_THAT(refusal(bpe_model("gpt-2", {"ab"}), errc::corrupt_file), ContainsSubstring("merge 0"));
   auto beyond = spm_model({});
   beyond.add("tokenizer.ggml.bos_token_id", std::uint32_t{259});

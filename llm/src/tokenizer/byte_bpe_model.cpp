@@ -97,7 +97,8 @@ class byte_bpe_model final : public text_model {
 
   void encode(std::string_view text, bool, std::vector<token_id>& ids) const override {
     merger symbols;
-    for (auto const word : words_.split(text)) encode_word(word, symbols, ids);
+    auto const take = [&](std::string_view word) { encode_word(word, symbols, ids); };
+    words_.split(text, word_sink(take));
   }
 
   std::string bytes_of(token_id id) const override {
@@ -173,7 +174,7 @@ result<std::unique_ptr<text_model>> make_byte_bpe_model(vocabulary const& vocab,
     if ((*merges)[i].find(' ', 1) == std::string_view::npos)
       return vocabulary_error(errc::corrupt_file, "merge " + std::to_string(i) + " does not name two parts",
                               vocab.file);
-  auto words = splitter::compile(rules.patterns);
+  auto words = splitter::compile(rules.steps);
   if (!words) return words.error();
   return std::unique_ptr<text_model>(
       std::make_unique<byte_bpe_model>(vocab, std::move(*words), rules.whole_words_first, *merges));

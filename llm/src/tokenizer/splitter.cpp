@@ -36,24 +36,30 @@ std::string with_unicode_space(std::string_view pattern) {
 
 }  // namespace
 
-class splitter::pattern {
+class splitter::step {
  public:
-  explicit pattern(code_ptr code) : code_(std::move(code)) {}
+  explicit step(word_scanner scanner) : scanner_(scanner) {}
+  explicit step(code_ptr code) : code_(std::move(code)) {}
 
-  // Appends the pieces of valid UTF-8.
-  void split(std::string_view text, std::vector<std::string_view>& pieces) const {
-    match_data_ptr const found(pcre2_match_data_create(1, nullptr));
-    std::size_t done = 0;  // end of the last piece
+  // Hands over the pieces of valid UTF-8.
+  void split(std::string_view text, word_sink const& sink) const {
+    if (scanner_) {
+      scanner_(text, sink);
+      return;
+    }
+    thread_local match_data_ptr const found(
+        pcre2_match_data_create(1, nullptr));  // its bounds are read before a sink runs
+    std::size_t done = 0;                      // end of the last piece
     for (std::size_t at = 0; at < text.size();) {
       if (!match(text, at, *found)) break;
       auto const* bounds = pcre2_get_ovector_pointer(found.get());
       auto const begin = bounds[0], end = bounds[1];
       if (end == begin) break;  // no pattern here matches nothing
-      if (begin > done) pieces.push_back(text.substr(done, begin - done));
-      pieces.push_back(text.substr(begin, end - begin));
+      if (begin > done) sink(text.substr(done, begin - done));
+      sink(text.substr(begin, end - begin));
       done = at = end;
     }
-    if (done < text.size()) pieces.push_back(text.substr(done));
+    if (done < text.size()) sink(text.substr(done));
   }
 
  private:
@@ -71,18 +77,23 @@ class splitter::pattern {
     return rc >= 0;
   }
 
+  word_scanner scanner_ = nullptr;
   code_ptr code_;
 };
 
-splitter::splitter(std::vector<pattern> patterns) : patterns_(std::move(patterns)) {}
+splitter::splitter(std::vector<step> steps) : steps_(std::move(steps)) {}
 splitter::splitter(splitter&&) noexcept = default;
 splitter& splitter::operator=(splitter&&) noexcept = default;
 splitter::~splitter() = default;
 
-result<splitter> splitter::compile(std::span<std::string_view const> patterns) {
-  std::vector<pattern> compiled;
-  for (auto const source : patterns) {
-    auto const unicode = with_unicode_space(source);
+result<splitter> splitter::compile(std::span<split_step const> steps) {
+  std::vector<step> compiled;
+  for (auto const& source : steps) {
+    if (source.scanner) {
+      compiled.emplace_back(source.scanner);
+      continue;
+    }
+    auto const unicode = with_unicode_space(source.pattern);
     int code_number = 0;
     PCRE2_SIZE at = 0;
     code_ptr code(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(unicode.data()), unicode.size(),
@@ -102,24 +113,24 @@ result<splitter> splitter::compile(std::span<std::string_view const> patterns) {
   return splitter(std::move(compiled));
 }
 
-std::vector<std::string_view> splitter::split(std::string_view text) const {
-  std::vector<std::string_view> pieces;
+void splitter::apply(std::size_t number, std::string_view text, word_sink const& sink) const {
+  if (number + 1 == steps_.size()) {
+    steps_[number].split(text, sink);
+    return;
+  }
+  auto const go_on = [&](std::string_view piece) { apply(number + 1, piece, sink); };
+  steps_[number].split(text, word_sink(go_on));
+}
+
+void splitter::split(std::string_view text, word_sink const& sink) const {
   while (!text.empty()) {
     auto const valid = text.substr(0, utf8_error_at(text));
-    std::vector<std::string_view> run, next;
-    if (!valid.empty()) run.push_back(valid);
-    for (auto const& p : patterns_) {
-      next.clear();
-      for (auto const piece : run) p.split(piece, next);
-      run.swap(next);
-    }
-    pieces.insert(pieces.end(), run.begin(), run.end());
+    if (!valid.empty()) apply(0, valid, sink);
     text.remove_prefix(valid.size());
     if (text.empty()) break;
-    pieces.push_back(text.substr(0, 1));
+    sink(text.substr(0, 1));
     text.remove_prefix(1);
   }
-  return pieces;
 }
 
 }  // namespace wherry::inline v0::detail
