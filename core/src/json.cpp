@@ -44,6 +44,8 @@ std::size_t first_too_deep(std::string_view text) {
 // Builds the value and refuses duplicate keys.
 class builder : public nlohmann::json_sax<json> {
  public:
+  explicit builder(repeated_keys repeated) : repeated_(repeated) {}
+
   json root;
   std::string failure;
   std::size_t failure_at = 0;
@@ -75,6 +77,9 @@ class builder : public nlohmann::json_sax<json> {
   }
   bool key(string_t& v) override {
     if (stands_already(v)) {
+      replaces_ = repeated_ == repeated_keys::keep_last;
+      key_ = v;
+      if (replaces_) return true;
       failure = "the key \"" + v + "\" stands twice in one object";
       return false;
     }
@@ -102,6 +107,7 @@ class builder : public nlohmann::json_sax<json> {
       top.push_back(std::move(v));
       return &top.back();
     }
+    if (std::exchange(replaces_, false)) return &(top[key_] = std::move(v));
     // keys were checked above: append without the linear search of ordered_json::operator[]
     auto& object = top.get_ref<json::object_t&>();
     static_cast<std::vector<json::object_t::value_type>&>(object).emplace_back(std::move(key_), std::move(v));
@@ -128,6 +134,8 @@ class builder : public nlohmann::json_sax<json> {
     return !many.insert(key).second;
   }
 
+  repeated_keys repeated_;
+  bool replaces_ = false;  // the value that comes stands in place of one that is there
   std::vector<json*> stack_;
   std::vector<std::set<std::string>> many_keys_;
   std::string key_;
@@ -210,11 +218,13 @@ void append_json_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
-result<json> parse_json(std::string_view text) {
+result<json> parse_json(std::string_view text, repeated_keys repeated) {
   if (auto const at = utf8_error_at(text); at != text.size()) return broken(at, "the text is not UTF-8");
   if (auto const at = first_too_deep(text); at != std::string_view::npos)
     return broken(at, "nesting is deeper than " + std::to_string(json_depth_max));
-  builder sink;
+  // nlohmann/json takes a zero byte for the end of its input.
+  if (auto const at = text.find('\0'); at != std::string_view::npos) return broken(at, "a zero byte stands there");
+  builder sink(repeated);
   if (!json::sax_parse(text.begin(), text.end(), &sink)) return broken(sink.failure_at, sink.failure);
   return std::move(sink.root);
 }

@@ -1,0 +1,386 @@
+#include "schema/byte_regex.hpp"
+
+#include <algorithm>
+#include <queue>
+
+namespace wherry::inline v0 {
+namespace regex {
+
+namespace {
+
+std::uint64_t mix(std::uint64_t h, std::uint64_t part) {
+  h = (h ^ part) * 0x9e37'79b9'7f4a'7c15U;
+  return h ^ (h >> 31);
+}
+
+std::size_t less(std::size_t count, std::size_t by) {
+  return count == unbounded ? unbounded : count > by ? count - by : 0;
+}
+
+}  // namespace
+
+arena::arena() {
+  nodes_.push_back({kind::none, false, 0, 0, 0});
+  nodes_.push_back({kind::empty, true, 0, 0, 1});
+  nodes_.push_back({kind::negate, true, none, 0, 2});
+}
+
+bool arena::is_same(record const& a, record const& b, std::vector<node> const* list) const {
+  if (a.what != b.what) return false;
+  if (list == nullptr) return a.first == b.first && a.second == b.second;
+  return a.second == list->size() && std::equal(list->begin(), list->end(), lists_.begin() + a.first);
+}
+
+node arena::intern(record r, std::vector<node> const* list) {
+  std::uint64_t h = mix(3, static_cast<std::uint64_t>(r.what));
+  if (list == nullptr) {
+    h = mix(mix(h, r.first), r.second);
+  } else {
+    for (node const part : *list) h = mix(h, part);
+  }
+  auto const [from, to] = known_.equal_range(h);
+  for (auto it = from; it != to; ++it) {
+    if (is_same(nodes_[it->second], r, list)) return it->second;
+  }
+  if (nodes_.size() >= nodes_max) {
+    exhausted_ = true;
+    return none;
+  }
+  if (list != nullptr) {
+    r.first = static_cast<std::uint32_t>(lists_.size());
+    r.second = static_cast<std::uint32_t>(list->size());
+    lists_.insert(lists_.end(), list->begin(), list->end());
+  }
+  r.hash = h;
+  nodes_.push_back(r);
+  auto const made = static_cast<node>(nodes_.size() - 1);
+  known_.emplace(h, made);
+  return made;
+}
+
+std::uint32_t arena::intern_set(byte_set const& set) {
+  auto const it = std::find(sets_.begin(), sets_.end(), set);
+  if (it != sets_.end()) return static_cast<std::uint32_t>(it - sets_.begin());
+  sets_.push_back(set);
+  return static_cast<std::uint32_t>(sets_.size() - 1);
+}
+
+std::uint32_t arena::intern_bounds(std::size_t min, std::size_t max) {
+  std::pair const wanted(min, max);
+  // The newest come first: counting down asks for neighbours.
+  auto const it = std::find(bounds_.rbegin(), bounds_.rend(), wanted);
+  if (it != bounds_.rend()) return static_cast<std::uint32_t>(bounds_.rend() - it - 1);
+  bounds_.push_back(wanted);
+  return static_cast<std::uint32_t>(bounds_.size() - 1);
+}
+
+std::vector<node> arena::parts_of(node n) const {
+  auto const from = lists_.begin() + nodes_[n].first;
+  return {from, from + nodes_[n].second};
+}
+
+node arena::bytes(byte_set const& set) {
+  if (set.is_empty()) return none;
+  return intern({kind::bytes, false, intern_set(set), 0, 0}, nullptr);
+}
+
+node arena::literal(std::string_view text) {
+  node n = empty;
+  for (std::size_t i = text.size(); i-- > 0;) {
+    byte_set one;
+    one.add(static_cast<std::uint8_t>(text[i]), static_cast<std::uint8_t>(text[i]));
+    n = cat(bytes(one), n);
+  }
+  return n;
+}
+
+node arena::cat(node first, node second) {
+  if (first == none || second == none) return none;
+  if (first == empty) return second;
+  if (second == empty) return first;
+  if (first == all && second == all) return all;
+  if (nodes_[first].what == kind::cat) {
+    node const head = nodes_[first].first, tail = nodes_[first].second;
+    return cat(head, cat(tail, second));
+  }
+  return intern({kind::cat, is_nullable(first) && is_nullable(second), first, second, 0}, nullptr);
+}
+
+node arena::either(std::vector<node> parts) {
+  std::vector<node> flat;
+  for (node const part : parts) {
+    if (part == none) continue;
+    if (part == all) return all;
+    if (nodes_[part].what == kind::either) {
+      auto const inner = parts_of(part);
+      flat.insert(flat.end(), inner.begin(), inner.end());
+    } else {
+      flat.push_back(part);
+    }
+  }
+  std::sort(flat.begin(), flat.end());
+  flat.erase(std::unique(flat.begin(), flat.end()), flat.end());
+  // One byte followed by the same rest becomes one part: that is what keeps sets of characters small.
+  std::unordered_map<node, std::size_t> by_rest;
+  std::vector<node> merged;
+  for (node const part : flat) {
+    record const& r = nodes_[part];
+    bool const is_cat = r.what == kind::cat && nodes_[r.first].what == kind::bytes;
+    if (!is_cat && r.what != kind::bytes) {
+      merged.push_back(part);
+      continue;
+    }
+    node const rest = is_cat ? r.second : empty;
+    auto const [it, is_new] = by_rest.try_emplace(rest, merged.size());
+    if (is_new) {
+      merged.push_back(part);
+      continue;
+    }
+    auto const set_of = [&](node n) {
+      record const& at = nodes_[n];
+      return sets_[at.what == kind::cat ? nodes_[at.first].first : at.first];
+    };
+    byte_set joined = set_of(merged[it->second]);
+    joined |= set_of(part);
+    merged[it->second] = cat(bytes(joined), rest);
+  }
+  std::sort(merged.begin(), merged.end());
+  merged.erase(std::unique(merged.begin(), merged.end()), merged.end());
+  bool const has_nullable =
+      std::any_of(merged.begin(), merged.end(), [&](node n) { return n != empty && is_nullable(n); });
+  if (has_nullable) std::erase(merged, empty);
+  if (merged.empty()) return none;
+  if (merged.size() == 1) return merged.front();
+  bool const nullable = std::any_of(merged.begin(), merged.end(), [&](node n) { return is_nullable(n); });
+  return intern({kind::either, nullable, 0, 0, 0}, &merged);
+}
+
+node arena::both(std::vector<node> parts) {
+  std::vector<node> flat;
+  for (node const part : parts) {
+    if (part == none) return none;
+    if (part == all) continue;
+    if (nodes_[part].what == kind::both) {
+      auto const inner = parts_of(part);
+      flat.insert(flat.end(), inner.begin(), inner.end());
+    } else {
+      flat.push_back(part);
+    }
+  }
+  std::sort(flat.begin(), flat.end());
+  flat.erase(std::unique(flat.begin(), flat.end()), flat.end());
+  if (flat.empty()) return all;
+  if (flat.size() == 1) return flat.front();
+  bool const nullable = std::all_of(flat.begin(), flat.end(), [&](node n) { return is_nullable(n); });
+  if (std::find(flat.begin(), flat.end(), empty) != flat.end()) return nullable ? empty : none;
+  for (node const part : flat) {
+    if (nodes_[part].what == kind::negate && std::binary_search(flat.begin(), flat.end(), nodes_[part].first))
+      return none;
+  }
+  return intern({kind::both, nullable, 0, 0, 0}, &flat);
+}
+
+node arena::negate(node part) {
+  if (part == none) return all;
+  if (nodes_[part].what == kind::negate) return nodes_[part].first;
+  return intern({kind::negate, !is_nullable(part), part, 0, 0}, nullptr);
+}
+
+node arena::repeat(node part, std::size_t min, std::size_t max) {
+  if (min > max) return none;
+  if (max == 0 || part == empty) return empty;
+  if (part == none) return min == 0 ? empty : none;
+  if (min == 1 && max == 1) return part;
+  if (min == 0 && max == unbounded && part == all) return all;
+  if (min == 0 && max == unbounded && nodes_[part].what == kind::repeat) {
+    auto const [inner_min, inner_max] = bounds_[nodes_[part].second];
+    if (inner_min <= 1 && inner_max == unbounded) return repeat(nodes_[part].first, 0, unbounded);
+  }
+  return intern({kind::repeat, min == 0 || is_nullable(part), part, intern_bounds(min, max), 0}, nullptr);
+}
+
+node arena::derive(node n, std::uint8_t byte) {
+  record const r = nodes_[n];
+  switch (r.what) {
+    case kind::none:
+    case kind::empty: return none;
+    case kind::bytes: return sets_[r.first].has(byte) ? empty : none;
+    default: break;
+  }
+  std::uint64_t const key = static_cast<std::uint64_t>(n) << 8 | (class_count_ > 0 ? class_of_[byte] : byte);
+  if (auto const found = derived_.find(key); found != derived_.end()) return found->second;
+  node made = none;
+  switch (r.what) {
+    case kind::cat: {
+      made = cat(derive(r.first, byte), r.second);
+      if (is_nullable(r.first)) made = either({made, derive(r.second, byte)});
+      break;
+    }
+    case kind::either:
+    case kind::both: {
+      auto parts = parts_of(n);
+      for (node& part : parts) part = derive(part, byte);
+      made = r.what == kind::either ? either(std::move(parts)) : both(std::move(parts));
+      break;
+    }
+    case kind::negate: made = negate(derive(r.first, byte)); break;
+    case kind::repeat: {
+      auto const [min, max] = bounds_[r.second];
+      made = cat(derive(r.first, byte), repeat(r.first, less(min, 1), less(max, 1)));
+      break;
+    }
+    default: break;
+  }
+  derived_.emplace(key, made);
+  return made;
+}
+
+std::array<std::uint8_t, 256> const& arena::classes() {
+  if (class_count_ > 0) return class_of_;
+  std::unordered_map<std::string, std::uint8_t> seen;
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    std::string signature;
+    for (auto const& set : sets_) signature += set.has(static_cast<std::uint8_t>(byte)) ? '1' : '0';
+    class_of_[byte] = seen.try_emplace(std::move(signature), static_cast<std::uint8_t>(seen.size())).first->second;
+  }
+  class_count_ = seen.size();
+  derived_.clear();
+  return class_of_;
+}
+
+automaton::automaton(std::shared_ptr<arena> expressions, node language) : arena_(std::move(expressions)) {
+  class_of_ = arena_->classes();
+  classes_ = arena_->class_count();
+  representatives_.resize(classes_);
+  for (unsigned byte = 256; byte-- > 0;) representatives_[class_of_[byte]] = static_cast<std::uint8_t>(byte);
+  state const first = state_of(language);
+  start_ = is_alive(first) ? first : dead;
+}
+
+automaton::state automaton::state_of(node expression) {
+  auto const [it, is_new] = known_.try_emplace(expression, static_cast<state>(states_.size()));
+  if (!is_new) return it->second;
+  if (states_.size() >= states_max) {
+    exhausted_ = true;
+    known_.erase(it);
+    return dead;
+  }
+  states_.push_back({expression, arena_->is_nullable(expression), life::unknown, 2});
+  if (expression == arena::none) states_.back().is = life::dead;
+  if (states_.back().accepts) states_.back().is = life::alive;
+  rows_.resize(rows_.size() + classes_, unknown);
+  raw_rows_.resize(raw_rows_.size() + classes_, unknown);
+  return it->second;
+}
+
+automaton::state automaton::raw_next(state from, std::size_t byte_class) {
+  state const known = raw_rows_[from * classes_ + byte_class];
+  if (known != unknown) return known;
+  node const to = arena_->derive(states_[from].expression, representatives_[byte_class]);
+  state const target = arena_->is_exhausted() ? dead : state_of(to);
+  raw_rows_[from * classes_ + byte_class] = target;
+  return target;
+}
+
+automaton::state automaton::step(state from, std::uint8_t byte) {
+  state target = raw_next(from, class_of_[byte]);
+  if (target != dead && !is_alive(target)) target = dead;
+  rows_[from * classes_ + class_of_[byte]] = target;
+  return target;
+}
+
+// Breadth first until something known to live is met. When nothing is, everything looked at is dead.
+bool automaton::is_alive(state at) {
+  if (states_[at].is != life::unknown) return states_[at].is == life::alive;
+  std::vector<state> seen{at};
+  std::unordered_map<state, state> came_from{{at, at}};
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    for (std::size_t c = 0; c < classes_; ++c) {
+      state const to = raw_next(seen[i], c);
+      if (to == dead || states_[to].is == life::dead) continue;
+      if (states_[to].is == life::alive) {
+        for (state back = seen[i];; back = came_from[back]) {
+          states_[back].is = life::alive;
+          if (back == at) return true;
+        }
+      }
+      if (came_from.try_emplace(to, seen[i]).second) seen.push_back(to);
+    }
+  }
+  for (state const s : seen) states_[s].is = life::dead;
+  return false;
+}
+
+std::string automaton::shortest(state at, std::array<bool, 256> const* prefer) {
+  if (states_[at].accepts) return {};
+  for (bool const all_bytes : {prefer == nullptr, true}) {
+    struct origin {
+      state from;
+      std::uint8_t byte;
+    };
+    std::unordered_map<state, origin> came_from{{at, {at, 0}}};
+    std::vector<state> seen{at};
+    for (std::size_t i = 0; i < seen.size(); ++i) {
+      for (unsigned n = 0; n < 256; ++n) {
+        auto const byte = static_cast<std::uint8_t>('a' + n);  // letters first
+        if (prefer != nullptr && !all_bytes ? !(*prefer)[byte] : byte != representatives_[class_of_[byte]]) continue;
+        state const to = next(seen[i], byte);
+        if (to == dead || !came_from.try_emplace(to, origin{seen[i], byte}).second) continue;
+        if (states_[to].accepts) {
+          std::string text;
+          for (state back = to; back != at; back = came_from[back].from)
+            text += static_cast<char>(came_from[back].byte);
+          std::reverse(text.begin(), text.end());
+          return text;
+        }
+        seen.push_back(to);
+      }
+    }
+  }
+  return {};
+}
+
+// A live state from which a cycle of live states can be reached accepts infinitely many texts.
+bool automaton::is_infinite(state at) {
+  if (states_[at].infinite != 2) return states_[at].infinite == 1;
+  enum : std::uint8_t { open = 1, done = 2 };
+  std::unordered_map<state, std::uint8_t> colour;
+  std::vector<std::pair<state, std::size_t>> path{{at, 0}};
+  colour[at] = open;
+  bool found = false;
+  while (!path.empty() && !found) {
+    auto& [s, c] = path.back();
+    if (c == classes_) {
+      colour[s] = done;
+      path.pop_back();
+      continue;
+    }
+    state const to = next(s, representatives_[c++]);
+    if (to == dead) continue;
+    auto& mark = colour[to];
+    if (mark == open) found = true;
+    if (mark == 0) {
+      mark = open;
+      path.emplace_back(to, 0);
+    }
+  }
+  if (found) {
+    for (auto const& [s, c] : path) states_[s].infinite = 1;
+  } else {
+    for (auto const& [s, mark] : colour) states_[s].infinite = 0;
+  }
+  states_[at].infinite = found ? 1 : 0;
+  return found;
+}
+
+bool automaton::matches(std::string_view text) {
+  state at = start_;
+  for (char const c : text) {
+    if (at == dead) return false;
+    at = next(at, static_cast<std::uint8_t>(c));
+  }
+  return at != dead && accepts(at);
+}
+
+}  // namespace regex
+}  // namespace wherry::inline v0
