@@ -15,8 +15,8 @@ namespace wherry::inline v0 {
 /// Deepest nesting parse_json accepts; deeper input is refused before it is parsed.
 inline constexpr std::size_t json_depth_max = 512;
 
-/// What a key means that stands twice in one object. RFC 8259 leaves it open, and peers disagree; so it is refused unless
-/// the last one is asked for.
+/// What a key means that stands twice in one object. RFC 8259 leaves it open, and peers disagree; so it is refused
+/// unless the last one is asked for.
 enum class repeated_keys { refuse, keep_last };
 
 /// Parses one JSON document.
