@@ -1,9 +1,9 @@
 #include <wherry/llm/local_model.hpp>
 
 #include "local/answer_grammar.hpp"
+#include "local/file_facts.hpp"
 #include "local/scheduler.hpp"
 
-#include <wherry/core/hash.hpp>
 #include <wherry/llm/chat_template.hpp>
 #include <wherry/llm/kernels.hpp>
 
@@ -19,10 +19,8 @@ namespace wherry::inline v0 {
 namespace {
 
 constexpr std::size_t context_default_max = 8'192;
-constexpr std::size_t threads_default_max = 8;
-constexpr std::size_t programs_max = 32;          // compiled grammars kept
-constexpr std::size_t answer_room_min = 32;       // tokens a request must leave for a free answer
-constexpr std::size_t fingerprint_bytes = 4'096;  // of each tensor that enter the fingerprint
+constexpr std::size_t programs_max = 32;     // compiled grammars kept
+constexpr std::size_t answer_room_min = 32;  // tokens a request must leave for a free answer
 
 std::size_t free_memory_bytes() {
   std::ifstream in("/proc/meminfo");
@@ -36,27 +34,6 @@ std::size_t free_memory_bytes() {
 }
 
 std::string mebibytes(std::size_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB"; }
-
-// Names the weights without reading all of them: every tensor's name, type, shape and first bytes, and the vocabulary.
-std::string fingerprint_of(gguf_file const& file, kernel_set kernels) {
-  std::string text;
-  for (auto const& t : file.tensors()) {
-    text += t.name + '\n' + to_string(t.type);
-    for (auto const n : t.shape) text += ' ' + std::to_string(n);
-    auto const head = t.data.first(std::min(t.data.size(), fingerprint_bytes));
-    text.append(reinterpret_cast<char const*>(head.data()), head.size());
-  }
-  for (auto const key : file.keys()) text += std::string(key) + '=' + file.describe(key, 256) + '\n';
-  return content_hash(text).substr(0, 16) + '-' + std::string(to_string(kernels));
-}
-
-std::string most_common_type(gguf_file const& file) {
-  std::map<tensor_type, std::uint64_t> weights;
-  for (auto const& t : file.tensors()) weights[t.type] += t.element_count();
-  auto const most = std::max_element(weights.begin(), weights.end(),
-                                     [](auto const& a, auto const& b) { return a.second < b.second; });
-  return most == weights.end() ? "none" : to_string(most->first);
-}
 
 result<grammar::vocabulary> vocabulary_of(tokenizer const& tokens) {
   std::vector<std::string> bytes(tokens.size());
@@ -88,7 +65,7 @@ class local_model::impl final : public model {
         about_(std::move(about)),
         scheduler_(network_, tokens_, schedule) {
     info_.name = network_->file().find_string("general.name").value_or(about_.file);
-    info_.fingerprint = fingerprint_of(network_->file(), network_->kernels());
+    info_.fingerprint = local::fingerprint_of(network_->file(), network_->kernels());
     info_.context_tokens = about_.context;
     info_.can = {.tools = true, .grammar = true, .logits = true, .ids = true, .fork = false};
     info_.can.parts = capabilities::parts_of({part_kind::text, part_kind::reasoning, part_kind::tool_call,
@@ -296,10 +273,10 @@ result<std::shared_ptr<local_model::impl>> local_model::impl::make(gguf_file fil
   local_model_description about;
   about.file = file.name();
   about.architecture = std::string(file.find_string("general.architecture").value_or("unknown"));
-  about.quantisation = most_common_type(file);
+  about.quantisation = local::most_common_type(file);
   about.kernels = std::string(to_string(*kernels));
   about.tokenizer = std::string(tokens->family());
-  for (auto const& t : file.tensors()) about.parameters += t.element_count();
+  about.parameters = local::parameters_of(file);
   about.layers = c.layers.size();
   about.heads = c.heads;
   about.kv_heads = c.kv_heads_max();
@@ -308,8 +285,7 @@ result<std::shared_ptr<local_model::impl>> local_model::impl::make(gguf_file fil
   about.declared_context = c.context_length;
   about.kv_bytes_per_token = engine::kv_bytes_per_position(c);
   about.file_bytes = file.size_bytes();
-  std::size_t const cores = std::max(1u, std::thread::hardware_concurrency());
-  about.threads = options.threads ? options.threads : std::min(cores, threads_default_max);
+  about.threads = local::threads_for(options.threads);
 
   auto chat = choose_template(file, options, about);
   if (!chat) return std::move(chat).error();

@@ -77,7 +77,7 @@ class reranker {
 
   /// Returns: the model's raw score (a logit, not a probability) per text, in the order of the texts; larger is better.
   /// Fails with: as embedder::async_embed; the length that counts is that of query and text together, and
-  /// overlong_text::shorten cuts the text, never the query.
+  /// overlong_text::shorten takes from the end of the longer of the two.
   virtual task<result<std::vector<float>>> async_score(std::string query, std::vector<std::string> texts,
                                                        encode_text_options options = {}) = 0;
 
