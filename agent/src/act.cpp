@@ -49,7 +49,9 @@ class run_journal final : public effect_journal {
       events.push_back({.type = event_type::call_intent, .run = owner_->record.id, .payload = to_text(payload)});
     }
     if (fresh.empty()) co_return known;
-    bool const written = co_await owner_->commit(std::move(events), std::move(fresh));
+    std::move(events.begin(), events.end(), std::back_inserter(owner_->unwritten_));
+    owner_->unwritten_effects_ = std::move(fresh);
+    bool const written = co_await owner_->commit();
     if (!written) co_return *owner_->failure;
     co_return known;
   }
@@ -88,13 +90,11 @@ class run_journal final : public effect_journal {
 };
 
 task<void> runner::pause(std::vector<tool_call> const& asking) {
-  std::vector<session_event> events;
   for (auto const& call : asking) {
-    events.push_back(call_pending_event(record.id, call));
+    unwritten_.push_back(call_pending_event(record.id, call));
     emit(approval_needed{call});
   }
-  std::vector<stored_effect> none;
-  bool const written = co_await commit(std::move(events), std::move(none));
+  bool const written = co_await commit();
   if (!written) co_return;
   end_with(
       {errc::needs_approval,
@@ -105,7 +105,7 @@ task<void> runner::pause(std::vector<tool_call> const& asking) {
 }
 
 task<void> runner::act() {
-  auto const calls = record.transcript.back().tool_calls();
+  auto calls = record.transcript.back().tool_calls();
   std::map<std::string, approval> answers;
   for (auto const& a : answers_) answers[a.call_id] = a.allowed ? approval::allow : approval::deny;
 
@@ -126,7 +126,7 @@ task<void> runner::act() {
     emit(call_started{call.id, call.name});
   }
   auto const started = agent_->trace ? agent_->time_source->now() : 0;
-  auto const since = std::chrono::steady_clock::now();
+  auto const since = agent_->trace ? std::chrono::steady_clock::now() : since_;
 
   tool_batch batch;
   batch.run_id = record.id.text();
@@ -134,20 +134,16 @@ task<void> runner::act() {
   batch.answers = std::move(answers);
   auto const journal = session_ ? std::make_shared<run_journal>(*this) : nullptr;
   batch.journal = journal;
-  auto work = agent_->executor.async_run(calls, std::move(batch));
+  auto work = agent_->executor.async_run(std::move(calls), std::move(batch));
   // Calls that run on this thread cannot be interrupted anyway; others end when the run is cancelled.
   if (!all_inline) work = with_deadline(std::move(work), no_deadline, "tool calls", stop_);
   auto done = co_await std::move(work);
-  std::vector<stored_effect> ends;
-  if (journal) {
-    ends = journal->take_ends();
-    journal->let_go();
-  }
+  if (journal) journal->let_go();
   if (phase_ == phase::close) co_return;  // the journal's commit failed; failure is set
+  if (journal) unwritten_effects_ = journal->take_ends();
   if (!done) {
     // Whatever is known of the effects is written down; the calls stay without results, so the turn is not history.
-    std::vector<session_event> events;
-    bool const written = co_await commit(std::move(events), std::move(ends));
+    bool const written = co_await commit();
     if (written) end_with(std::move(done).error());
     co_return;
   }
@@ -155,17 +151,17 @@ task<void> runner::act() {
   message results{role::tool, {}};
   for (std::size_t i = 0; i < done->size(); ++i) {
     auto& r = (*done)[i];
-    trace_span_end(trace_names::execute_tool, record.steps.size() * 1000 + i + 1, record.steps.size() * 1000, started,
-                   since, {{trace_names::tool_name, r.name}, {trace_names::tool_call_id, r.call_id}});
+    if (agent_->trace)
+      trace_span_end(trace_names::execute_tool, record.steps.size() * 1000 + i + 1, record.steps.size() * 1000, started,
+                     since, {{trace_names::tool_name, r.name}, {trace_names::tool_call_id, r.call_id}});
     emit(call_finished{r});
     results.parts.push_back(std::move(r));
   }
   record.transcript.push_back(std::move(results));
   phase_ = phase::compose;
   if (session_) {
-    std::vector<session_event> events;
-    events.push_back(message_event(event_type::tool_results, record.id, record.transcript.back()));
-    co_await commit(std::move(events), std::move(ends));
+    unwritten_.push_back(message_event(event_type::tool_results, record.id, record.transcript.back()));
+    co_await commit();
   }
 }
 

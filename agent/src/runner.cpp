@@ -17,11 +17,17 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::size_t history_drop_share =
-    4;  // an overflow drops at least a quarter of the old turns: few cache breaks
+// An overflow drops at least a quarter of the old turns: few cache breaks.
+constexpr std::size_t history_drop_share = 4;
+
+// Room that a run usually needs; more is taken when it is needed.
+constexpr std::size_t opened_bytes_usual = 256;
+constexpr std::size_t run_messages_usual = 5;
 
 session_event opened_event(ulid const& run, agent::definition const& a, std::uint64_t seed) {
-  std::string text = "{\"agent\":";
+  std::string text;
+  text.reserve(opened_bytes_usual);
+  text += "{\"agent\":";
   append_json_string(text, a.name);
   text += ",\"model\":";
   append_json_string(text, a.llm->info().name);
@@ -41,6 +47,12 @@ std::optional<std::uint64_t> seed_of(session_event const& opened) {
   auto const j = parse_json(opened.payload);
   if (!j || !j->contains("seed") || !(*j)["seed"].is_number_unsigned()) return std::nullopt;
   return (*j)["seed"].get<std::uint64_t>();
+}
+
+std::size_t count_calls(message const& m) {
+  return static_cast<std::size_t>(std::count_if(m.parts.begin(), m.parts.end(), [](content_part const& part) {
+    return std::holds_alternative<tool_call>(part);
+  }));
 }
 
 token_usage sum(token_usage a, token_usage const& b) {
@@ -72,7 +84,7 @@ runner::runner(std::shared_ptr<agent::definition const> a, session in, std::vect
 task<std::optional<run_event>> runner::async_next() {
   bool const throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
-  while (next_ready_ == ready_.size() && phase_ != phase::over) {
+  if (next_ready_ == ready_.size()) {
     ready_.clear();
     next_ready_ = 0;
     co_await advance();
@@ -119,45 +131,59 @@ void runner::note(notice what) {
   emit(run_notice{std::move(what)});
 }
 
-// The nine things of a run, in order; 1 to 3 and 5 to 6 repeat for each step.
+// The nine things of a run, in order; 1 to 3 and 5 to 6 repeat for each step. Goes on until there is something to tell.
 task<void> runner::advance() {
-  auto const cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
-  if (cancelled != asio::cancellation_type::none) {
-    cancel();
-    co_await asio::this_coro::reset_cancellation_state();  // what is left to do is to write the end down
-  }
-  bool const working = phase_ != phase::close && phase_ != phase::over && phase_ != phase::listen;
-  if (stop_.stopped() && working && !failure) end_with({errc::cancelled, "the run was cancelled", "agent.run"});
-  switch (phase_) {
-    case phase::open: co_await open(); break;      // 1. the message arrives and is committed; the run opens
-    case phase::reopen: co_await reopen(); break;  //    (or: a paused run goes on)
-    case phase::compose: compose(); break;         // 2.-3. history and instructions become the request
-    case phase::ask: ask(); break;                 // 4. the model is asked
-    case phase::listen: co_await listen(); break;  //    and streams
-    case phase::decide: decide(); break;           // 5. the response becomes a next step
-    case phase::act: co_await act(); break;        // 6. tools run, their results are committed
-    case phase::close: co_await close(); break;    // 7.-9. the end is committed and told
-    case phase::over: break;
+  while (ready_.empty() && phase_ != phase::over) {
+    auto const cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
+    if (cancelled != asio::cancellation_type::none) {
+      cancel();
+      co_await asio::this_coro::reset_cancellation_state();  // what is left to do is to write the end down
+    }
+    bool const working = phase_ != phase::close && phase_ != phase::listen;
+    if (stop_.stopped() && working && !failure) end_with({errc::cancelled, "the run was cancelled", "agent.run"});
+    switch (phase_) {
+      case phase::open:  // 1. the message arrives and is committed; the run opens
+        open();
+        if (!unwritten_.empty()) co_await commit();
+        break;
+      case phase::reopen:  //    (or: a paused run goes on)
+        reopen();
+        if (!unwritten_.empty()) co_await commit();
+        break;
+      case phase::compose: compose(); break;  // 2.-3. history and instructions become the request
+      case phase::ask: ask(); break;          // 4. the model is asked
+      case phase::listen: {                   //    and streams
+        auto event = co_await stream_->async_next();
+        hear(std::move(event));
+        break;
+      }
+      case phase::decide: decide(); break;         // 5. the response becomes a next step
+      case phase::act: co_await act(); break;      // 6. tools run, their results are committed
+      case phase::close: co_await close(); break;  // 7.-9. the end is committed and told
+      case phase::over: break;
+    }
   }
 }
 
 // ---------------------------------------------------------------- opening
 
-task<void> runner::open() {
+void runner::open() {
   started_ = agent_->time_source->now();
   since_ = std::chrono::steady_clock::now();
   until_ = since_ + agent_->limits.time;
-  if (agent_->broken) co_return refuse(*agent_->broken);
+  if (agent_->broken) return refuse(*agent_->broken);
 
   message user = std::move(record.transcript.front());
   record.transcript.clear();
+  record.transcript.reserve(1 + run_messages_usual);
   if (!agent_->instructions.empty()) record.transcript.push_back(message::system(agent_->instructions));
   record.system_messages = record.transcript.size();
   if (session_) {
     auto seen = session_->last_seq();
     auto past = session_->history();
-    if (!seen || !past) co_return refuse(!seen ? std::move(seen).error() : std::move(past).error());
+    if (!seen || !past) return refuse(!seen ? std::move(seen).error() : std::move(past).error());
     last_seq_ = *seen;
+    record.transcript.reserve(record.transcript.size() + past->size() + run_messages_usual);
     std::move(past->begin(), past->end(), std::back_inserter(record.transcript));
   }
   record.first_new = record.transcript.size();
@@ -170,46 +196,41 @@ task<void> runner::open() {
   if (told_) emit(run_started{record.id.text(), agent_->name, agent_->llm->info().name, record.seed});
   phase_ = phase::compose;
   if (session_) {
-    std::vector<session_event> events;
-    events.push_back(opened_event(record.id, *agent_, record.seed));
-    events.push_back(message_event(event_type::user_message, record.id, user));
-    record.transcript.push_back(std::move(user));
-    std::vector<stored_effect> none;
-    co_await commit(std::move(events), std::move(none));
-  } else {
-    record.transcript.push_back(std::move(user));
+    unwritten_.push_back(opened_event(record.id, *agent_, record.seed));
+    unwritten_.push_back(message_event(event_type::user_message, record.id, user));
   }
+  record.transcript.push_back(std::move(user));
 }
 
-task<void> runner::reopen() {
+void runner::reopen() {
   auto pending = session_->pending();
   auto open_runs = session_->open_runs();
   auto seen = session_->last_seq();
   if (!pending || !open_runs || !seen)
-    co_return refuse(!pending ? pending.error() : !open_runs ? open_runs.error() : seen.error());
+    return refuse(!pending ? pending.error() : !open_runs ? open_runs.error() : seen.error());
   if (pending->empty())
-    co_return refuse(
+    return refuse(
         {errc::not_found, "no call of session \"" + session_->name() + "\" waits for approval", "agent.resume"});
   auto const run = pending->front().run;
   for (auto const& waiting : *pending) {
     auto const answer = std::find_if(answers_.begin(), answers_.end(),
                                      [&](call_answer const& a) { return a.call_id == waiting.call.id; });
     if (answer == answers_.end())
-      co_return refuse({errc::needs_approval,
-                        "the call " + waiting.call.id + " of " + waiting.call.name +
-                            " still waits for an answer; resume with all of session.pending()",
-                        "agent.resume"});
+      return refuse({errc::needs_approval,
+                     "the call " + waiting.call.id + " of " + waiting.call.name +
+                         " still waits for an answer; resume with all of session.pending()",
+                     "agent.resume"});
     if (answer->call_hash != call_hash(waiting.call))
-      co_return refuse(
+      return refuse(
           {errc::denied, "the approval of " + waiting.call.id + " was given for another call", "agent.resume"});
   }
   auto const opened =
       std::find_if(open_runs->begin(), open_runs->end(), [&](open_run const& r) { return r.run == run; });
   if (opened == open_runs->end())
-    co_return refuse({errc::store_damaged, "a call waits for approval, but its run is not open", "agent.resume"});
+    return refuse({errc::store_damaged, "a call waits for approval, but its run is not open", "agent.resume"});
 
   auto history = session_->history();
-  if (!history) co_return refuse(history.error());
+  if (!history) return refuse(history.error());
   last_seq_ = *seen;
   started_ = agent_->time_source->now();
   since_ = std::chrono::steady_clock::now();
@@ -226,21 +247,18 @@ task<void> runner::reopen() {
     if (!is_message) continue;
     auto parsed = parse_json(event.payload);
     auto m = parsed ? message_from_json(*parsed) : result<message>(parsed.error());
-    if (!m) co_return refuse(m.error());
+    if (!m) return refuse(m.error());
     // Steps done before the pause count against the limits and keep their places in the random numbers.
     if (m->role == role::assistant) record.steps.push_back({.request = {}, .answer = *m, .usage = {}, .notices = {}});
     record.transcript.push_back(std::move(*m));
   }
-  std::vector<session_event> events;
   for (auto const& waiting : *pending) {
     auto const& answer = *std::find_if(answers_.begin(), answers_.end(),
                                        [&](call_answer const& a) { return a.call_id == waiting.call.id; });
-    events.push_back(call_resolved_event(run, waiting.call.id, answer.allowed ? "approved" : "denied"));
+    unwritten_.push_back(call_resolved_event(run, waiting.call.id, answer.allowed ? "approved" : "denied"));
   }
   if (told_) emit(run_started{record.id.text(), agent_->name, agent_->llm->info().name, record.seed});
   phase_ = phase::act;
-  std::vector<stored_effect> none;
-  co_await commit(std::move(events), std::move(none));
 }
 
 // ---------------------------------------------------------------- asking
@@ -276,8 +294,10 @@ void runner::compose() {
   s.transcript_end = record.transcript.size();
   record.steps.push_back(std::move(s));
   emit(step_started{step});
-  step_started_ = agent_->trace ? agent_->time_source->now() : 0;
-  step_since_ = std::chrono::steady_clock::now();
+  if (agent_->trace) {
+    step_started_ = agent_->time_source->now();
+    step_since_ = std::chrono::steady_clock::now();
+  }
   phase_ = phase::ask;
 }
 
@@ -310,8 +330,7 @@ bool runner::drop_old_turns() {
   return true;
 }
 
-task<void> runner::listen() {
-  auto event = co_await stream_->async_next();
+void runner::hear(result<model_event> event) {
   if (!event) {
     {
       std::lock_guard const lock(stream_mutex_);
@@ -319,8 +338,7 @@ task<void> runner::listen() {
     }
     record.steps.back().answer = message::assistant(partial_);
     if (!partial_.empty()) record.transcript.push_back(message::assistant(partial_));
-    end_with(std::move(event).error());
-    co_return;
+    return end_with(std::move(event).error());
   }
   if (auto* text = std::get_if<text_delta>(&*event)) {
     partial_ += text->text;
@@ -353,15 +371,15 @@ void runner::decide() {
     if (std::find(record.notices.begin(), record.notices.end(), n) == record.notices.end()) note(n);
   emit(step_finished{record.steps.size(), step.reason, step.usage});
   response_.reset();
-  trace_span_end(trace_names::chat, record.steps.size() * 1000, 1, step_started_, step_since_,
-                 {{trace_names::request_model, agent_->llm->info().name},
-                  {trace_names::input_tokens, static_cast<std::int64_t>(step.usage.prompt_tokens)},
-                  {trace_names::output_tokens, static_cast<std::int64_t>(step.usage.completion_tokens)},
-                  {trace_names::finish_reason, std::string(to_string(step.reason))}});
+  if (agent_->trace)
+    trace_span_end(trace_names::chat, record.steps.size() * 1000, 1, step_started_, step_since_,
+                   {{trace_names::request_model, agent_->llm->info().name},
+                    {trace_names::input_tokens, static_cast<std::int64_t>(step.usage.prompt_tokens)},
+                    {trace_names::output_tokens, static_cast<std::int64_t>(step.usage.completion_tokens)},
+                    {trace_names::finish_reason, std::string(to_string(step.reason))}});
 
-  auto const calls = step.answer.tool_calls();
-  if (!calls.empty()) {
-    if (calls_dispatched_ + calls.size() > agent_->limits.tool_calls)
+  if (auto const calls = count_calls(step.answer)) {
+    if (calls_dispatched_ + calls > agent_->limits.tool_calls)
       return end_with({errc::limit_reached,
                        "the run wanted more than " + std::to_string(agent_->limits.tool_calls) +
                            " tool calls; raise run_limits::tool_calls",
@@ -396,8 +414,12 @@ void runner::end_with(error why) {
 bool runner::keep_in_history() const {
   // A turn enters history when the next request can stand on it: it ends with an assistant message without open calls.
   if (failure && (failure->is(errc::needs_approval) || failure->is(errc::output_invalid))) return false;
+  return record.transcript.size() > record.first_new && ends_with_answer();
+}
+
+bool runner::ends_with_answer() const {
   auto const& last = record.transcript.back();
-  return record.transcript.size() > record.first_new && last.role == role::assistant && last.tool_calls().empty();
+  return last.role == role::assistant && count_calls(last) == 0;
 }
 
 task<void> runner::close() {
@@ -405,30 +427,29 @@ task<void> runner::close() {
   bool const paused = failure && failure->is(errc::needs_approval);
   bool const unwritable = failure && (failure->is(errc::store_failed) || failure->is(errc::conflict));
   if (session_ && !paused && !unwritable) {
-    std::vector<session_event> events;
-    if (record.transcript.back().role == role::assistant && record.transcript.back().tool_calls().empty())
-      events.push_back(message_event(event_type::assistant_message, record.id, record.transcript.back()));
-    events.push_back(run_ended_event(record.id, keep_in_history(), record.status));
-    std::vector<stored_effect> none;
-    bool const written = co_await commit(std::move(events), std::move(none));
+    if (ends_with_answer())
+      unwritten_.push_back(message_event(event_type::assistant_message, record.id, record.transcript.back()));
+    unwritten_.push_back(run_ended_event(record.id, keep_in_history(), record.status));
+    bool const written = co_await commit();
     if (!written) record.status = failure->code.message();
   }
-  trace_span_end(trace_names::invoke_agent, 1, 0, started_, since_,
-                 {{trace_names::agent_name, agent_->name},
-                  {trace_names::input_tokens, static_cast<std::int64_t>(record.usage.prompt_tokens)},
-                  {trace_names::output_tokens, static_cast<std::int64_t>(record.usage.completion_tokens)}});
+  if (agent_->trace)
+    trace_span_end(trace_names::invoke_agent, 1, 0, started_, since_,
+                   {{trace_names::agent_name, agent_->name},
+                    {trace_names::input_tokens, static_cast<std::int64_t>(record.usage.prompt_tokens)},
+                    {trace_names::output_tokens, static_cast<std::int64_t>(record.usage.completion_tokens)}});
   emit(run_finished{record.status, record.usage, record.steps.size()});
   phase_ = phase::over;
 }
 
-task<bool> runner::commit(std::vector<session_event> events, std::vector<stored_effect> effects) {
+task<bool> runner::commit() {
   if (!session_) co_return true;
-  events.insert(events.begin(), std::make_move_iterator(unwritten_.begin()), std::make_move_iterator(unwritten_.end()));
-  unwritten_.clear();
-  std::size_t const added = events.size();
+  std::size_t const added = unwritten_.size();
   transaction tx{session_->scope()};
-  for (auto& effect : effects) tx.journal(std::move(effect));
-  tx.append(*session_, last_seq_, std::move(events));
+  for (auto& effect : unwritten_effects_) tx.journal(std::move(effect));
+  tx.append(*session_, last_seq_, std::move(unwritten_));
+  unwritten_effects_.clear();
+  unwritten_.clear();
   auto done = co_await transaction::async_commit(std::move(tx), agent_->durability);
   if (!done) {
     error cause = std::move(done).error();
@@ -449,7 +470,6 @@ task<bool> runner::commit(std::vector<session_event> events, std::vector<stored_
 
 void runner::trace_span_end(std::string_view name, std::uint64_t id, std::uint64_t parent, utc_ms started,
                             std::chrono::steady_clock::time_point since, std::vector<trace_attribute> attributes) {
-  if (!agent_->trace) return;
   trace_span span;
   span.trace = record.id;
   span.id = id;

@@ -41,16 +41,17 @@ class runner {
   enum class phase { open, reopen, compose, ask, listen, decide, act, close, over };
 
   task<void> advance();
-  task<void> open();
-  task<void> reopen();
+  void open();
+  void reopen();
   void compose();
   void ask();
-  task<void> listen();
+  void hear(result<model_event> event);
   void decide();
   task<void> act();
   task<void> close();
 
-  task<bool> commit(std::vector<session_event> events, std::vector<stored_effect> effects);
+  /// Commits what is unwritten; false: it failed, and the run is at its close.
+  task<bool> commit();
   task<void> pause(std::vector<tool_call> const& asking);
   bool drop_old_turns();
   void end_with(error why);
@@ -60,6 +61,7 @@ class runner {
   }
   void note(notice what);
   bool keep_in_history() const;
+  bool ends_with_answer() const;
   void trace_span_end(std::string_view name, std::uint64_t id, std::uint64_t parent, utc_ms started,
                       std::chrono::steady_clock::time_point since, std::vector<trace_attribute> attributes);
 
@@ -76,7 +78,8 @@ class runner {
 
   friend class run_journal;
   std::uint64_t last_seq_ = 0;            // of the session, as far as this run has seen
-  std::vector<session_event> unwritten_;  // goes down with the next commit: the answer that asked for calls
+  std::vector<session_event> unwritten_;  // goes down with the next commit
+  std::vector<stored_effect> unwritten_effects_;
   std::size_t history_dropped_ = 0;
   std::size_t calls_dispatched_ = 0;
   deadline until_ = no_deadline;

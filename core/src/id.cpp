@@ -1,8 +1,9 @@
 #include <wherry/core/id.hpp>
 
 #include <openssl/rand.h>
-#include <unistd.h>
+#include <pthread.h>
 
+#include <atomic>
 #include <cstdlib>
 
 namespace wherry::inline v0 {
@@ -29,16 +30,27 @@ namespace {
 
 // A secret key a thread, drawn from the system's random source once (and again after a fork), then counted.
 struct fresh_ids {
-  pid_t process = 0;
+  unsigned process = 0;
   draw_key next;
 };
+
+// Counts the forks that led to this process, from 1: cheaper to look at than a process id.
+std::atomic<unsigned> process_generation{0};
+
+unsigned this_process() {
+  [[maybe_unused]] static bool const watching = [] {
+    process_generation = 1;
+    return ::pthread_atfork(nullptr, nullptr, [] { ++process_generation; }) == 0 || (std::abort(), false);
+  }();
+  return process_generation.load(std::memory_order_relaxed);
+}
 
 }  // namespace
 
 ulid ulid::fresh() {
   thread_local fresh_ids ids;
-  if (ids.process != ::getpid()) {
-    ids.process = ::getpid();
+  if (auto const process = this_process(); ids.process != process) {
+    ids.process = process;
     auto* const key = reinterpret_cast<unsigned char*>(&ids.next.run);
     if (RAND_bytes(key, sizeof ids.next.run) != 1) std::abort();  // no entropy: nothing is safe
   }

@@ -2,6 +2,7 @@
 #include <wherry/core/text.hpp>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdint>
 #include <set>
@@ -141,6 +142,13 @@ class builder : public nlohmann::json_sax<json> {
   std::string key_;
 };
 
+constexpr auto needs_escape = [] {
+  std::array<bool, 256> table{};
+  for (std::size_t c = 0; c < 0x20; ++c) table[c] = true;
+  table['"'] = table['\\'] = true;
+  return table;
+}();
+
 template <class Integer>
 void write_integer(std::string& out, Integer value) {
   char text[24];
@@ -196,7 +204,12 @@ void append_json_string(std::string& out, std::string_view text) {
   }
   static constexpr char digits[] = "0123456789abcdef";
   out += '"';
-  for (char const c : text) {
+  std::size_t plain = 0;  // where the stretch begins that needs no escape
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    char const c = text[i];
+    if (!needs_escape[static_cast<unsigned char>(c)]) continue;
+    out.append(text, plain, i - plain);
+    plain = i + 1;
     switch (c) {
       case '"': out += "\\\""; break;
       case '\\': out += "\\\\"; break;
@@ -206,15 +219,12 @@ void append_json_string(std::string& out, std::string_view text) {
       case '\r': out += "\\r"; break;
       case '\t': out += "\\t"; break;
       default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          out += "\\u00";
-          out += digits[c >> 4];
-          out += digits[c & 15];
-        } else {
-          out += c;
-        }
+        out += "\\u00";
+        out += digits[c >> 4];
+        out += digits[c & 15];
     }
   }
+  out.append(text, plain);
   out += '"';
 }
 

@@ -1,6 +1,7 @@
 #include <wherry/core/text.hpp>
 
 #include <cstdint>
+#include <cstring>
 
 namespace wherry::inline v0 {
 namespace {
@@ -33,11 +34,24 @@ int sequence_at(std::string_view s, std::size_t at) noexcept {
   return length;
 }
 
+// Length of the beginning that is ASCII, looked at eight bytes at a time.
+std::size_t ascii_prefix(std::string_view s) noexcept {
+  std::size_t at = 0;
+  for (std::uint64_t eight; at + sizeof eight <= s.size(); at += sizeof eight) {
+    std::memcpy(&eight, s.data() + at, sizeof eight);
+    if (eight & 0x8080808080808080u) break;
+  }
+  while (at < s.size() && static_cast<std::uint8_t>(s[at]) < 0x80) ++at;
+  return at;
+}
+
 }  // namespace
 
 std::size_t utf8_error_at(std::string_view text) noexcept {
   std::size_t at = 0;
   while (at < text.size()) {
+    at += ascii_prefix(text.substr(at));
+    if (at == text.size()) break;
     int const length = sequence_at(text, at);
     if (length <= 0) return at;
     at += static_cast<std::size_t>(length);

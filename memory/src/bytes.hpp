@@ -4,6 +4,7 @@
 #include <wherry/core/hash.hpp>
 #include <wherry/core/id.hpp>
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,8 +14,10 @@ namespace wherry::inline v0::memory_detail {
 
 template <class T>
 void put_be(std::string& out, T value) {
-  for (int shift = static_cast<int>(sizeof(T)) * 8 - 8; shift >= 0; shift -= 8)
-    out += static_cast<char>(static_cast<std::uint64_t>(value) >> shift);
+  std::array<char, sizeof(T)> bytes;
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    bytes[i] = static_cast<char>(static_cast<std::uint64_t>(value) >> (8 * (bytes.size() - 1 - i)));
+  out.append(bytes.data(), bytes.size());
 }
 
 inline void put_text(std::string& out, std::string_view text) {

@@ -66,12 +66,17 @@ std::string scope_key(scope_name const& name) {
   return out;
 }
 
-std::string event_key(ulid const& scope, ulid const& session, std::uint64_t seq) {
-  std::string key;
+void event_key(std::string& key, ulid const& scope, ulid const& session, std::uint64_t seq) {
+  key.clear();
   key.reserve(40);
   key += scope.view();
   key += session.view();
   put_be(key, seq);
+}
+
+std::string event_key(ulid const& scope, ulid const& session, std::uint64_t seq) {
+  std::string key;
+  event_key(key, scope, session, seq);
   return key;
 }
 

@@ -32,6 +32,7 @@ std::string scope_key(scope_name const& name);
 
 // event: sid, session id, seq
 std::string event_key(ulid const& scope, ulid const& session, std::uint64_t seq);
+void event_key(std::string& key, ulid const& scope, ulid const& session, std::uint64_t seq);
 std::uint64_t seq_of_event_key(std::string_view key);
 void encode_event(std::string& out, session_event const& e, utc_ms time, chain_hash const& previous);
 struct decoded_event {

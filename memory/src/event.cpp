@@ -69,8 +69,10 @@ session_event call_resolved_event(ulid const& run, std::string const& call_id, s
 }
 
 session_event run_ended_event(ulid const& run, bool keep, std::string const& status) {
-  json const payload{{"keep", keep}, {"status", status}};
-  return {.type = event_type::run_ended, .run = run, .payload = to_text(payload)};
+  std::string payload = keep ? "{\"keep\":true,\"status\":" : "{\"keep\":false,\"status\":";
+  append_json_string(payload, status);
+  payload += '}';
+  return {.type = event_type::run_ended, .run = run, .payload = std::move(payload), .keeps = keep};
 }
 
 }  // namespace wherry::inline v0

@@ -79,7 +79,7 @@ result<scope_commit::staged_session*> scope_commit::stage(std::shared_ptr<sessio
 }
 
 result<void> scope_commit::append(std::shared_ptr<session_state> const& to, std::uint64_t expected_seq,
-                                  std::vector<session_event> const& events) {
+                                  std::vector<session_event>& events) {
   for (auto const& e : events)
     if (auto wrong = refuse_event(e)) return *wrong;
   auto const found = stage(to);
@@ -88,14 +88,13 @@ result<void> scope_commit::append(std::shared_ptr<session_state> const& to, std:
   if (staged.last_seq != expected_seq)
     return refused(errc::conflict, "session \"" + to->name + "\" ends at event " + std::to_string(staged.last_seq) +
                                        ", not at " + std::to_string(expected_seq) + "; read it again");
-  for (auto const& e : events) {
+  staged.events.reserve(staged.events.size() + events.size());
+  for (auto& e : events) {
     encode_event(value_, e, e.time ? e.time : now_, staged.last_hash);
-    if (auto put = put_value(family::event, event_key(*scope_.id, staged.row.id, ++staged.last_seq), value_); !put)
-      return put;
+    event_key(key_, *scope_.id, staged.row.id, ++staged.last_seq);
+    if (auto put = put_value(family::event, key_, value_); !put) return put;
     staged.last_hash = chain_hash_of(value_);
-    staged.events.push_back(e);
-    staged.events.back().seq = staged.last_seq;
-    if (!e.time) staged.events.back().time = now_;
+    staged.events.emplace_back(&e, staged.last_seq);
   }
   return {};
 }
@@ -200,7 +199,12 @@ result<commit_seq> scope_commit::write(durability how) {
   for (auto& staged : sessions_) {
     // A fold that has seen everything before sees these too; one that has not reads them when it is asked.
     bool current = staged.state->fold.covered() == staged.state->last_seq;
-    for (auto const& e : staged.events) current = current && staged.state->fold.apply(e).has_value();
+    for (auto const& [e, seq] : staged.events) {
+      if (!current) break;
+      e->seq = seq;
+      if (!e->time) e->time = now_;
+      current = staged.state->fold.apply(std::move(*e)).has_value();
+    }
     staged.state->row = std::move(staged.row);
     staged.state->last_seq = staged.last_seq;
     staged.state->last_hash = staged.last_hash;

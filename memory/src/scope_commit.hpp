@@ -22,8 +22,9 @@ class scope_commit {
   scope_commit& operator=(scope_commit const&) = delete;
   ~scope_commit();
 
+  /// The events stay the caller's, and where they are, until write(), which moves from them when it succeeds.
   result<void> append(std::shared_ptr<session_state> const& to, std::uint64_t expected_seq,
-                      std::vector<session_event> const& events);
+                      std::vector<session_event>& events);
   /// A record as it is, new or in place of the one with its id.
   result<void> put(record const& r);
   /// A record with regard to what is known: merged, or new and perhaps the end of an older one.
@@ -45,7 +46,7 @@ class scope_commit {
     session_row row;
     std::uint64_t last_seq = 0;
     chain_hash last_hash{};
-    std::vector<session_event> events = {};  // as they will be read back
+    std::vector<std::pair<session_event*, std::uint64_t>> events = {};  // with their sequence numbers
   };
 
   result<void> begin();
@@ -85,7 +86,7 @@ class scope_commit {
   std::map<ulid, std::optional<stored_record>> records_;  ///< Written or taken away by this commit.
   std::map<std::string, std::optional<ulid>> pointers_;   ///< Likewise, rows that name a record.
   std::vector<index_change> index_changes_;
-  std::string value_;  ///< Reused by every event.
+  std::string key_, value_;  ///< Reused by every event.
 };
 
 }  // namespace wherry::inline v0::memory_detail

@@ -146,7 +146,7 @@ result<void> scope_state::fold_locked(session_state& s) {
   if (!s.row || s.fold.covered() == s.last_seq) return {};
   return visit_events(*id, *s.row, s.fold.covered() + 1, s.last_seq,
                       [&](decoded_event&& e, std::string_view) -> result<bool> {
-                        if (auto applied = s.fold.apply(e.event); !applied) return applied.error();
+                        if (auto applied = s.fold.apply(std::move(e.event)); !applied) return applied.error();
                         return true;
                       });
 }

@@ -36,9 +36,27 @@ result<tool_call> call_of(session_event const& e) {
   return tool_call{member(*call, "id"), member(*call, "name"), member(*call, "arguments")};
 }
 
+result<bool> keeps_its_run(session_event const& e) {
+  if (e.keeps) return *e.keeps;
+  auto const payload = object_of(e);
+  if (!payload) return payload.error();
+  auto const keep = payload->find("keep");
+  return keep != payload->end() && keep->is_boolean() && keep->get<bool>();
+}
+
+result<std::shared_ptr<message const>> message_of(session_event const& e) {
+  if (e.said) return e.said;
+  auto const body = object_of(e);
+  if (!body) return body.error();
+  auto said = message_from_json(*body);
+  if (!said) return wrong_payload(e, said.error().message);
+  return std::make_shared<message const>(std::move(*said));
+}
+
 }  // namespace
 
-result<void> session_fold::apply(session_event const& e) {
+result<void> session_fold::apply(session_event e) {
+  auto const seq = e.seq;
   switch (e.type) {
     case event_type::run_ended:
       if (auto ended = end_run(e); !ended) return ended;
@@ -50,7 +68,7 @@ result<void> session_fold::apply(session_event const& e) {
       auto call = call_of(e);
       if (!call) return call.error();
       pending_.push_back({std::move(*call), e.run, e.seq});
-      join(e);
+      join(std::move(e));
       break;
     }
     case event_type::call_resolved: {
@@ -58,47 +76,40 @@ result<void> session_fold::apply(session_event const& e) {
       if (!payload) return payload.error();
       auto const id = member(*payload, "call_id");
       std::erase_if(pending_, [&](auto const& waiting) { return waiting.run == e.run && waiting.call.id == id; });
-      join(e);
+      join(std::move(e));
       break;
     }
-    default: join(e);
+    default: join(std::move(e));
   }
-  covered_ = e.seq;
+  covered_ = seq;
   return {};
 }
 
 /// An event of a run that has not ended belongs to it; the first one opens it.
-void session_fold::join(session_event const& e) {
+void session_fold::join(session_event e) {
   if (e.run == ulid{} || ended_.contains(e.run)) return;
   auto run = std::find_if(open_.begin(), open_.end(), [&](auto const& o) { return o.run == e.run; });
   if (run == open_.end()) run = open_.insert(run, open_run{e.run, {}});
-  run->events.push_back(e);
+  run->events.push_back(std::move(e));
 }
 
 result<void> session_fold::end_run(session_event const& e) {
-  auto const payload = object_of(e);
-  if (!payload) return payload.error();
+  auto const keep = keeps_its_run(e);
+  if (!keep) return keep.error();
   auto const run = std::find_if(open_.begin(), open_.end(), [&](auto const& o) { return o.run == e.run; });
   if (run == open_.end()) {
     ended_.insert(e.run);
     return {};
   }
-  auto const keep = payload->find("keep");
-  if (keep != payload->end() && keep->is_boolean() && keep->get<bool>()) {
-    std::vector<message> turn;
+  if (*keep) {
+    turn kept;
     for (auto const& step : run->events) {
       if (!carries_message(step.type)) continue;
-      if (step.said) {
-        turn.push_back(*step.said);
-        continue;
-      }
-      auto const body = object_of(step);
-      if (!body) return body.error();
-      auto said = message_from_json(*body);
-      if (!said) return wrong_payload(step, said.error().message);
-      turn.push_back(std::move(*said));
+      auto said = message_of(step);
+      if (!said) return said.error();
+      kept.push_back(std::move(*said));
     }
-    turns_.push_back(std::move(turn));
+    turns_.push_back(std::move(kept));
   }
   open_.erase(run);
   ended_.insert(e.run);
@@ -108,7 +119,11 @@ result<void> session_fold::end_run(session_event const& e) {
 
 std::vector<message> session_fold::history() const {
   std::vector<message> out;
-  for (auto const& turn : turns_) out.insert(out.end(), turn.begin(), turn.end());
+  std::size_t count = 0;
+  for (auto const& kept : turns_) count += kept.size();
+  out.reserve(count);
+  for (auto const& kept : turns_)
+    for (auto const& said : kept) out.push_back(*said);
   return out;
 }
 

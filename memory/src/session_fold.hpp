@@ -14,7 +14,7 @@ class session_fold {
  public:
   /// Takes the next event in. Fails with: errc::parse_error when its payload is not what its kind asks for; the fold
   /// is then as before.
-  result<void> apply(session_event const& e);
+  result<void> apply(session_event e);
 
   std::uint64_t covered() const { return covered_; }  ///< Sequence number of the last event taken in.
   bool has_turns() const { return !turns_.empty(); }
@@ -24,10 +24,11 @@ class session_fold {
 
  private:
   result<void> end_run(session_event const& e);
-  void join(session_event const& e);
+  void join(session_event e);
 
   std::uint64_t covered_ = 0;
-  std::vector<std::vector<message>> turns_;  ///< Kept runs, in the order in which they ended.
+  using turn = std::vector<std::shared_ptr<message const>>;
+  std::vector<turn> turns_;  ///< Kept runs, in the order in which they ended.
   std::vector<open_run> open_;
   std::vector<pending_call> pending_;
   std::set<ulid> ended_;

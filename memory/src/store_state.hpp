@@ -26,7 +26,8 @@ error translate(rocksdb::Status const& status, std::string attempted, std::files
 
 /// Bytes per key with which RocksDB guards a batch on its way to the log and the memory table.
 inline constexpr std::size_t batch_protection_bytes = 8;
-inline rocksdb::WriteBatch new_batch() { return rocksdb::WriteBatch(0, 0, batch_protection_bytes, 0); }
+inline constexpr std::size_t batch_bytes_usual = 1024;  ///< Room for a step of a run.
+inline rocksdb::WriteBatch new_batch() { return rocksdb::WriteBatch(batch_bytes_usual, 0, batch_protection_bytes, 0); }
 
 /// Thread-safe.
 struct store_state : std::enable_shared_from_this<store_state> {

@@ -56,7 +56,7 @@ result<commit_seq> transaction::commit(std::optional<durability> how) {
   if (auto ready = scope.load_locked(); !ready) return ready.error();
   scope_commit changes(scope);
   reports_.clear();
-  for (auto const& change : operations_)
+  for (auto& change : operations_)
     if (auto added = add_to(changes, change); !added) return added.error();
   auto written = changes.write(how.value_or(scope.store->options.commit_durability));
   if (written) operations_.clear();
@@ -78,7 +78,7 @@ task<result<commit_seq>> transaction::async_commit(transaction tx, std::optional
   co_return std::move(*shared->outcome);
 }
 
-result<void> transaction::add_to(scope_commit& changes, operation const& what) {
+result<void> transaction::add_to(scope_commit& changes, operation& what) {
   if (auto const* r = std::get_if<record>(&what)) return changes.put(*r);
   if (auto const* e = std::get_if<effect_record>(&what)) return changes.journal(*e);
   if (auto const* j = std::get_if<outbox_job>(&what)) return changes.add(*j);
@@ -90,7 +90,7 @@ result<void> transaction::add_to(scope_commit& changes, operation const& what) {
     return {};
   }
   if (auto const* gone = std::get_if<forget_op>(&what)) return changes.remove(gone->record_id);
-  auto const& events = std::get<append_op>(what);
+  auto& events = std::get<append_op>(what);
   if (events.to.scope_ != scope_.state_)
     return error{errc::invalid_argument, "session \"" + events.to.name() + "\" is not of the transaction's scope",
                  "transaction.commit"};

@@ -38,5 +38,12 @@ TEST_CASE("utf-8 is cut on code points only", "[unit]") {
   CHECK(utf8_complete_prefix(korean) == 6);
   CHECK(utf8_error_at("ab\xC0\x80") == 2);
   CHECK(utf8_error_at("\xED\xA0\x80") == 0);
+  // The beginning that is ASCII is looked at in larger steps: the place of an error is exact at every offset.
+  for (std::size_t at = 0; at < 20; ++at) {
+    std::string text(20, 'a');
+    text[at] = '\xFF';
+    CHECK(utf8_error_at(text) == at);
+    CHECK(utf8_error_at(std::string(at, 'a') + "\u00e9" + std::string(9, 'b')) == at + 11);
+  }
   CHECK(utf8_repaired("a\xFFz") == "a\xEF\xBF\xBDz");
 }

@@ -1,7 +1,12 @@
 #include <wherry/core/clock.hpp>
 #include <wherry/core/id.hpp>
 
+#include <sys/wait.h>
+#include <unistd.h>
 #include <catch2/catch_test_macros.hpp>
+
+#include <algorithm>
+#include <array>
 
 using namespace wherry;
 
@@ -14,6 +19,28 @@ TEST_CASE("ids sort by time and survive their text form", "[unit]") {
   CHECK(ulid::draw(1'000, {.run = 1}) == a);
   CHECK(ulid::draw(1'000, {.run = 2}) != a);
   CHECK(ulid::fresh() != ulid::fresh());
+}
+
+TEST_CASE("a forked process does not draw the ids its parent draws", "[unit]") {
+  (void)ulid::fresh();  // the thread has its key before the fork
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  auto const child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    auto const id = ulid::fresh();
+    auto const written = ::write(ends[1], id.bytes.data() + 6, 10);  // without the time
+    ::_exit(written == 10 ? 0 : 1);
+  }
+  auto const own = ulid::fresh();
+  std::array<std::uint8_t, 10> other{};
+  CHECK(::read(ends[0], other.data(), other.size()) == 10);
+  int status = 1;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+  CHECK_FALSE(std::equal(other.begin(), other.end(), own.bytes.begin() + 6));
+  ::close(ends[0]);
+  ::close(ends[1]);
 }
 
 TEST_CASE("the text of an id is the ULID specification's", "[unit]") {

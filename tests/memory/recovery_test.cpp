@@ -231,7 +231,8 @@ struct faulty_store {
   result<commit_seq> append(durability how) {
     std::lock_guard const lock(scope->mutex);
     memory_detail::scope_commit commit(*scope);
-    auto const added = commit.append(talk, talk->last_seq, turn(next, "question " + std::to_string(next), "answer"));
+    auto events = turn(next, "question " + std::to_string(next), "answer");
+    auto const added = commit.append(talk, talk->last_seq, events);
     if (!added) return added.error();
     auto done = commit.write(how);
     if (done) ++next;

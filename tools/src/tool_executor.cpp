@@ -224,18 +224,30 @@ void give_up(call_state& c, start_gate& gate, error const& reason) {
   refuse(c, std::move(why));
 }
 
+tool_context context_of(call_state const& c, batch_state const& state) {
+  tool_context context;
+  context.run_id = state.batch.run_id;
+  context.call_id = c.call.id;
+  context.effect_key = c.key;
+  context.until = deadline_of(c, state);
+  return context;
+}
+
+bool runs_here(call_state const& c) { return c.target->runs_inline() && c.bound.now; }
+
+void dispatch_here(call_state& c, batch_state const& state) {
+  auto const context = context_of(c, state);
+  finish(c, state, guarded([&] { return c.bound.now(context); }));
+}
+
 /// Runs one call to its result.
 task<void> dispatch(std::shared_ptr<batch_state> state, std::size_t index) {
   auto& c = state->calls[index];
-  tool_context context;
-  context.run_id = state->batch.run_id;
-  context.call_id = c.call.id;
-  context.effect_key = c.key;
-  context.until = deadline_of(c, *state);
-  if (c.target->runs_inline() && c.bound.now) {
-    finish(c, *state, guarded([&] { return c.bound.now(context); }));
+  if (runs_here(c)) {
+    dispatch_here(c, *state);
     co_return;
   }
+  auto context = context_of(c, *state);
   auto const stop = context.stop;
   auto const until = context.until;
   auto const label = "tool " + c.call.name + " (" + c.call.id + ")";
@@ -261,18 +273,8 @@ task<void> run_one(std::shared_ptr<batch_state> state, std::size_t index) {
 }
 
 /// Calls that all run on this thread need nobody to watch over them.
-bool all_inline(batch_state const& state, std::vector<std::size_t> const& group) {
-  return std::all_of(group.begin(), group.end(), [&](std::size_t i) {
-    auto const& c = state.calls[i];
-    return c.target->runs_inline() && c.bound.now;
-  });
-}
-
-task<void> run_here(std::shared_ptr<batch_state> state, std::vector<std::size_t> group) {
-  for (auto const i : group) {
-    co_await dispatch(state, i);
-    co_await settle(state, i);
-  }
+bool all_run_here(batch_state const& state, std::vector<std::size_t> const& group) {
+  return std::all_of(group.begin(), group.end(), [&](std::size_t i) { return runs_here(state.calls[i]); });
 }
 
 /// The next calls that may run side by side: neighbouring reads, or one write. Empty at the end.
@@ -336,8 +338,11 @@ task<result<std::vector<tool_result>>> tool_executor::async_run(std::vector<tool
   std::size_t position = 0;
   for (auto group = next_group(*state, position); !group.empty() && !cancelled && !state->failure;
        group = next_group(*state, position)) {
-    if (all_inline(*state, group)) {
-      co_await run_here(state, group);
+    if (all_run_here(*state, group)) {
+      for (auto const i : group) {
+        dispatch_here(state->calls[i], *state);
+        if (state->batch.journal && state->calls[i].writes()) co_await settle(state, i);
+      }
       continue;
     }
     auto const work = [state, group](std::size_t i) { return run_one(state, group[i]); };

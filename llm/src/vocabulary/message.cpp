@@ -18,6 +18,8 @@ static_assert(part_names.size() == std::variant_size_v<content_part>);
 
 constexpr std::array role_names = {"system", "user", "assistant", "tool"};
 
+constexpr std::size_t json_bytes_usual = 256;  // a short message; longer ones grow
+
 std::string to_base64(std::string const& bytes) {
   std::string out(4 * ((bytes.size() + 2) / 3) + 1, '\0');
   int const n = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
@@ -243,7 +245,9 @@ json to_json(message const& m) {
 
 std::string to_json_text(message const& m) {
   // Text, calls and results are what a session writes at every step; the rarer parts go through json.
-  std::string out = "{\"role\":\"" + std::string(to_string(m.role)) + "\",\"parts\":[";
+  std::string out;
+  out.reserve(json_bytes_usual);
+  out.append("{\"role\":\"").append(to_string(m.role)).append("\",\"parts\":[");
   auto const member = [&out](char const* name, std::string const& text) {
     out.append(",\"").append(name).append("\":");
     append_json_string(out, text);
@@ -255,11 +259,13 @@ std::string to_json_text(message const& m) {
     out.append("{\"type\":\"").append(to_string(kind_of(part))).append("\"");
     if (auto const* text = std::get_if<text_part>(&part)) {
       member("text", text->text);
-    } else if (auto const* call = std::get_if<tool_call>(&part); call && is_valid_utf8(call->id + call->name)) {
+    } else if (auto const* call = std::get_if<tool_call>(&part);
+               call && is_valid_utf8(call->id) && is_valid_utf8(call->name)) {
       member("id", call->id);
       member("name", call->name);
       member("arguments", call->arguments);
-    } else if (auto const* r = std::get_if<tool_result>(&part); r && is_valid_utf8(r->call_id + r->name)) {
+    } else if (auto const* r = std::get_if<tool_result>(&part);
+               r && is_valid_utf8(r->call_id) && is_valid_utf8(r->name)) {
       member("call_id", r->call_id);
       member("name", r->name);
       member("content", r->content);

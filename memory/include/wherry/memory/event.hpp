@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,7 @@ struct session_event {
   utc_ms time = 0;                           ///< When it was committed.
   std::uint64_t seq = 0;                     ///< Its place in the session; the first is 1.
   std::shared_ptr<message const> said = {};  ///< The payload's message where message_event made it; not stored.
+  std::optional<bool> keeps = {};            ///< The payload's "keep" where run_ended_event made it; not stored.
 
   friend bool operator==(session_event const& a, session_event const& b) {
     return a.type == b.type && a.run == b.run && a.payload == b.payload && a.time == b.time && a.seq == b.seq;

@@ -89,7 +89,7 @@ class transaction {
   };
   using operation = std::variant<append_op, record, effect_record, outbox_job, finish_op, remember_op, forget_op>;
 
-  result<void> add_to(memory_detail::scope_commit& changes, operation const& what);
+  result<void> add_to(memory_detail::scope_commit& changes, operation& what);
 
   scope_handle scope_;
   std::vector<operation> operations_;
