@@ -23,10 +23,10 @@ using detail::message_problem;
 
 namespace {
 
-constexpr std::size_t buffer_bytes = 4u << 10;       // of a new connection
-constexpr std::size_t buffer_bytes_max = 64u << 10;  // for large bodies; given back when idle
-constexpr std::size_t kept_bytes_max = 64u << 10;    // memory of strings an idle connection may keep
-constexpr std::size_t linger_bytes_max = 4u << 20;   // read and dropped so that a refused peer can read why
+constexpr std::size_t buffer_bytes = 4u << 10;                // while reading; grows up to
+constexpr std::size_t buffer_bytes_max = 64u << 10;           // for large bodies
+constexpr auto memory_time = std::chrono::milliseconds(500);  // a connection idle for so long gives its memory back
+constexpr std::size_t linger_bytes_max = 4u << 20;            // read and dropped so that a refused peer can read why
 constexpr auto linger_time = std::chrono::milliseconds(500);
 constexpr auto watch_after = std::chrono::milliseconds(50);  // a handler this slow has its peer watched
 
@@ -78,8 +78,7 @@ iovec part(std::string_view text) { return {.iov_base = const_cast<char*>(text.d
 http_connection::http_connection(std::shared_ptr<http_server::impl> server, asio::ip::tcp::socket socket)
     : server_(std::move(server)),
       transport_(std::move(socket)),
-      parser_(detail::message_kind::request, server_->options.header_bytes_max, server_->options.body_bytes_max),
-      buffer_(buffer_bytes) {
+      parser_(detail::message_kind::request, server_->options.header_bytes_max, server_->options.body_bytes_max) {
   error_code ec;
   transport_.socket().set_option(asio::ip::tcp::no_delay(true), ec);
   // What was sent and never acknowledged ends the connection too: a half-open peer does not read, but never says so.
@@ -125,6 +124,12 @@ void http_connection::on_due(time_point now) {
       transport_.socket().cancel(ignored);
       return;
     case phase::idle:
+      if (now < since_ + server_->options.idle_time) {
+        let_memory_go();
+        due_ = since_ + server_->options.idle_time;
+        return;
+      }
+      [[fallthrough]];
     case phase::writing:
     case phase::lingering:
       timed_out_ = true;
@@ -159,6 +164,13 @@ void http_connection::abort() noexcept {
 
 // ---------------------------------------------------------------- reading
 
+void http_connection::let_memory_go() {
+  buffer_ = {};
+  parser_.body() = {};
+  reply_body_ = {};
+  piece_ = {};
+}
+
 // Room for more bytes behind those not yet taken; false when there is none to be had.
 bool http_connection::make_space() {
   if (begin_ == end_) begin_ = end_ = 0;
@@ -171,7 +183,7 @@ bool http_connection::make_space() {
   }
   auto const most = std::max(buffer_bytes_max, server_->options.header_bytes_max + 1);
   if (buffer_.size() >= most) return false;
-  buffer_.resize(std::min(most, buffer_.size() * 4));
+  buffer_.resize(std::clamp(buffer_.size() * 4, buffer_bytes, most));
   return true;
 }
 
@@ -181,11 +193,19 @@ task<bool> http_connection::read_head() {
   bool const fresh = begin_ == end_;
   if (fresh) {
     if (server_->closing) co_return false;
-    enter(phase::idle, server_->options.idle_time);
+    enter(phase::idle, std::min(memory_time, server_->options.idle_time));
   } else {
     enter(phase::reading, server_->options.request_time);
   }
-  if (fresh && buffer_.size() > buffer_bytes) buffer_ = std::vector<char>(buffer_bytes);
+  if (fresh) {
+    auto const got = co_await transport_.read_some(first_);
+    if (got.ec) co_return false;
+    enter(phase::reading, server_->options.request_time);
+    begin_ = 0;
+    end_ = got.size;
+    if (buffer_.size() < first_.size()) buffer_.resize(buffer_bytes);
+    std::memcpy(buffer_.data(), first_.data(), got.size);
+  }
   for (;;) {
     if (begin_ != end_) parse();
     if (parser_.problem() != message_problem::none || parser_.head_done()) co_return true;
@@ -195,7 +215,6 @@ task<bool> http_connection::read_head() {
       if (!timed_out_ || aborted_) co_return false;
       co_return co_await refuse(408, "the request did not arrive in time");
     }
-    if (phase_ == phase::idle) enter(phase::reading, server_->options.request_time);
     end_ += got.size;
   }
 }
@@ -384,7 +403,6 @@ task<bool> http_connection::send_reply(int status, bool keep) {
   bool const with_body = !has_no_body(status) && parser_.method() != "HEAD";
   std::array<iovec, 2> parts{part(head_), part(with_body ? std::string_view(reply_body_) : std::string_view{})};
   auto const ec = co_await send(parts);
-  if (reply_body_.capacity() > kept_bytes_max) reply_body_ = {};
   co_return keep && !ec;
 }
 
@@ -483,7 +501,6 @@ task<void> http_connection::run() {
   for (;;) {
     timed_out_ = false;
     parser_.reset();
-    if (parser_.body().capacity() > kept_bytes_max) parser_.body() = {};
     bool const got = co_await read_head();
     if (!got || aborted_) break;
     bool const again = co_await serve_one();

@@ -11,8 +11,9 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include <optional>
-#include <unordered_map>
+#include <array>
+#include <atomic>
+#include <vector>
 
 namespace wherry::inline v0 {
 
@@ -91,6 +92,7 @@ class http_connection : public std::enable_shared_from_this<http_connection> {
   task<boost::system::error_code> send(std::span<iovec> parts);
   task<void> linger();
   bool make_space();
+  void let_memory_go();
   void parse();
   std::string_view wrong_request(int& status);
   void enter(phase p, std::chrono::milliseconds time);
@@ -105,6 +107,7 @@ class http_connection : public std::enable_shared_from_this<http_connection> {
   detail::message_parser parser_;
   boost::asio::cancellation_signal signal_;
 
+  std::array<char, 4096> first_;  // an idle connection reads here, and holds no other memory after a while
   std::vector<char> buffer_;
   std::size_t begin_ = 0, end_ = 0;
   std::string head_;           // of the answer

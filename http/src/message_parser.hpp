@@ -63,7 +63,8 @@ class message_parser {
   std::optional<std::uint64_t> body_bytes_max_;
   message_problem problem_ = message_problem::none;
   std::string detail_;
-  bool started_ = false, head_done_ = false, done_ = false, keep_alive_ = false;
+  bool started_ = false, head_done_ = false, done_ = false, keep_alive_ = false, chunked_ = false;
+  std::uint64_t chunk_left_ = 0;
   int status_ = 0, version_ = 11;
   std::string method_, target_, body_;
   http_fields fields_;
