@@ -1,6 +1,7 @@
 #include "engine/tensor_rows.hpp"
 
 #include "engine/block_formats.hpp"
+#include "engine/pack_blocks.hpp"
 
 #include <algorithm>
 #include <cassert>
@@ -10,22 +11,16 @@
 namespace wherry::inline v0::engine {
 namespace {
 
-constexpr std::size_t q8_0_elements = 32, q8_0_bytes = 34;
-
 template <class Block>
 void unpack_blocks(std::uint8_t const* row, std::span<float> out) {
   assert(out.size() % Block::columns == 0);
   for (std::size_t i = 0; i < out.size(); i += Block::columns, row += Block::bytes) Block::unpack(row, out.data() + i);
 }
 
-void pack_q8_0_block(std::span<float const> values, std::uint8_t* out) {
-  float largest = 0;
-  for (float v : values) largest = std::max(largest, std::abs(v));
-  float const scale = largest / 127, inverse = scale > 0 ? 1 / scale : 0;
-  std::uint16_t const half = f32_to_f16(scale);
-  std::memcpy(out, &half, sizeof half);
-  for (std::size_t i = 0; i < values.size(); ++i)
-    out[2 + i] = static_cast<std::uint8_t>(static_cast<std::int8_t>(std::round(values[i] * inverse)));
+template <class Block>
+void pack_blocks(std::span<float const> row, std::uint8_t* out, void (*pack)(float const*, std::uint8_t*)) {
+  assert(row.size() % Block::columns == 0);
+  for (std::size_t i = 0; i < row.size(); i += Block::columns, out += Block::bytes) pack(row.data() + i, out);
 }
 
 }  // namespace
@@ -59,6 +54,16 @@ void unpack_row(tensor_type type, std::uint8_t const* row, std::span<float> out)
   }
 }
 
+bool can_pack(tensor_type type) noexcept {
+  return std::find(packable_types.begin(), packable_types.end(), type) != packable_types.end();
+}
+
+std::string packable_type_names() {
+  std::string names;
+  for (auto type : packable_types) names += (names.empty() ? "" : ", ") + to_string(type);
+  return names;
+}
+
 void pack_row(tensor_type type, std::span<float const> row, std::span<std::uint8_t> out) {
   assert(out.size() == row.size() / layout_of(type).elements * layout_of(type).bytes);
   switch (type) {
@@ -70,11 +75,15 @@ void pack_row(tensor_type type, std::span<float const> row, std::span<std::uint8
         std::memcpy(out.data() + 2 * i, &half, sizeof half);
       }
       return;
-    case tensor_type::q8_0:
-      for (std::size_t i = 0; i < row.size(); i += q8_0_elements)
-        pack_q8_0_block(row.subspan(i, q8_0_elements), out.data() + i / q8_0_elements * q8_0_bytes);
-      return;
-    default: assert(!"callers pack only the types named in the header");
+    case tensor_type::q8_0: return pack_blocks<q8_0_block>(row, out.data(), pack_q8_0);
+    case tensor_type::q4_0: return pack_blocks<q4_0_block>(row, out.data(), pack_q4_0);
+    case tensor_type::q4_1: return pack_blocks<q4_1_block>(row, out.data(), pack_q4_1);
+    case tensor_type::q5_0: return pack_blocks<q5_0_block>(row, out.data(), pack_q5_0);
+    case tensor_type::q5_1: return pack_blocks<q5_1_block>(row, out.data(), pack_q5_1);
+    case tensor_type::q4_k: return pack_blocks<q4_k_block>(row, out.data(), pack_q4_k);
+    case tensor_type::q5_k: return pack_blocks<q5_k_block>(row, out.data(), pack_q5_k);
+    case tensor_type::q6_k: return pack_blocks<q6_k_block>(row, out.data(), pack_q6_k);
+    default: assert(!"callers ask can_pack first");
   }
 }
 
