@@ -57,20 +57,26 @@ struct tensor_info {
   std::uint64_t element_count() const noexcept;
 };
 
+namespace detail {
+struct gguf_access;
+}
+
 /// An open GGUF file. A cheap copyable handle: copies share the mapping. Thread-safe once open.
 class gguf_file {
  public:
-  /// Maps a file.
-  /// Fails with: errc::not_found, errc::io_failed, errc::corrupt_file (the message says what and at which byte),
-  /// errc::unsupported (another version, byte order or tensor type; the message names it and what is supported).
-  /// Lifetime: the file must not be cut short while it is open.
+  /// Maps a file. A model split into files NAME-00001-of-0000N.gguf is opened by its first one: the tensors of all are
+  /// one model, the metadata is that of the first. At most 4,096 parts.
+  /// Fails with: errc::not_found (also a part that is missing; the message names it), errc::io_failed,
+  /// errc::corrupt_file (the message says what and at which byte), errc::unsupported (another version, byte order or
+  /// tensor type; the message names it and what is supported). Lifetime: the file must not be cut short while it is
+  /// open.
   static result<gguf_file> open(std::filesystem::path const& path);
   /// Reads a file image held in memory (for models made by the program itself).
   static result<gguf_file> from_bytes(std::vector<std::uint8_t> bytes, std::string name = "memory");
 
   std::string const& name() const noexcept;
   std::uint32_t version() const noexcept;
-  std::uint64_t size_bytes() const noexcept;
+  std::uint64_t size_bytes() const noexcept;  ///< Of all parts.
 
   /// Typed metadata. Absent, or another kind of value: nullopt. Any integer type in the file converts when it fits.
   std::optional<std::uint64_t> find_uint(std::string_view key) const;
@@ -93,6 +99,7 @@ class gguf_file {
   tensor_info const* find_tensor(std::string_view name) const noexcept;
 
  private:
+  friend struct detail::gguf_access;
   struct impl;
   explicit gguf_file(std::shared_ptr<impl const> shared) : impl_(std::move(shared)) {}
   std::shared_ptr<impl const> impl_;
