@@ -112,8 +112,11 @@ struct waiting_call {
 
   void complete(boost::system::error_code ec) {
     if (done.exchange(true)) return;
-    asio::post(home, [h = std::move(handler), ec]() mutable { std::move(h)(ec); });
-    guard.reset();
+    // The guard goes home too: once the handler has run, the loop may be gone before this thread does another thing.
+    asio::post(home, [h = std::move(handler), g = std::move(guard), ec]() mutable {
+      g.reset();
+      std::move(h)(ec);
+    });
   }
 
   Handler handler;
