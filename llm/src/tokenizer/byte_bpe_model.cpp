@@ -1,3 +1,4 @@
+#include "tokenizer/code_points.hpp"
 #include "tokenizer/merge.hpp"
 #include "tokenizer/pre_tokenizer.hpp"
 #include "tokenizer/splitter.hpp"
@@ -6,6 +7,8 @@
 #include <array>
 #include <bit>
 #include <cassert>
+#include <limits>
+#include <unordered_map>
 
 namespace wherry::inline v0::detail {
 namespace {
@@ -15,19 +18,33 @@ constexpr std::size_t merges_max = 1u << 24;  // ranks up to here are exact as f
 // Byte-level BPE spells each byte as one printable character: printable Latin-1 as itself, the rest from U+0100 up.
 // Source: Radford et al., "Language models are unsupervised multitask learners" (GPT-2), 2019.
 struct byte_alphabet {
+  static constexpr std::size_t characters = 0x144;  // all of them lie below
+  static constexpr int no_byte = -1;
+
   std::array<std::string, 256> spelled;
-  std::unordered_map<std::string_view, std::uint8_t> bytes;
+  std::array<int, characters> bytes{};  // by character
 
   byte_alphabet() {
+    bytes.fill(no_byte);
     char32_t next = 0x100;
     for (unsigned b = 0; b < 256; ++b) {
       bool const printable = (b >= 0x21 && b <= 0x7E) || (b >= 0xA1 && b <= 0xAC) || b >= 0xAE;
       char32_t const c = printable ? b : next++;
-      if (c < 0x80)
-        spelled[b] = static_cast<char>(c);
+      append_utf8(c, spelled[b]);
+      bytes[c] = static_cast<int>(b);
+    }
+  }
+
+  // Appends the bytes that a piece spells; a character that spells none stands for itself.
+  void append_bytes(std::string_view piece, std::string& text) const {
+    for (std::size_t at = 0; at < piece.size();) {
+      auto const c = code_point_at(piece, at);
+      int const byte = c.valid && c.value < characters ? bytes[c.value] : no_byte;
+      if (byte == no_byte)
+        text += piece.substr(at, c.length);
       else
-        spelled[b] = {static_cast<char>(0xC0 | (c >> 6)), static_cast<char>(0x80 | (c & 0x3F))};
-      bytes.emplace(spelled[b], static_cast<std::uint8_t>(b));
+        text += static_cast<char>(byte);
+      at += c.length;
     }
   }
 };
@@ -40,7 +57,7 @@ byte_alphabet const& alphabet() {
 // (left, right) -> rule. Open addressing with a mixing hash: the one table that encoding a text asks for every pair.
 class pair_table {
  public:
-  explicit pair_table(std::size_t pairs) : slots_(std::bit_ceil(pairs * 2 + 2)) {}
+  explicit pair_table(std::size_t pairs) : slots_(std::bit_ceil(pairs + pairs / 2 + 2)) {}
 
   void insert(std::uint32_t left, std::uint32_t right, std::uint32_t rank, std::uint32_t id) {
     auto& cell = slots_[place_of(key_of(left, right))];
@@ -73,6 +90,45 @@ class pair_table {
   std::vector<slot> slots_;
 };
 
+// What the words of a text became, for when they come again: most words of a text do. The ids are where they were put,
+// in the list that is being made. A word takes the place of another with the same slot.
+class word_cache {
+ public:
+  word_cache(std::string_view text, std::vector<token_id>& ids) : text_(text), ids_(ids) {
+    if (text.size() >= text_bytes_min) slots_.resize(std::min(slots_max, std::bit_ceil(text.size() / 16)));
+  }
+
+  // Appends the ids of the word again, or those that make(word) appends.
+  template <class Make>
+  void append(std::string_view word, Make make) {
+    if (slots_.empty() || word.size() > word_bytes_max) return make(word);
+    auto const hash = hash_of(word);
+    auto& s = slots_[hash >> 32 & (slots_.size() - 1)];
+    if (s.length == word.size() && text_.substr(s.begin, s.length) == word) {
+      for (std::uint32_t i = 0; i < s.count; ++i) ids_.push_back(token_id{ids_[s.ids_begin + i]});
+      return;
+    }
+    auto const before = ids_.size();
+    make(word);
+    if (before > std::numeric_limits<std::uint32_t>::max()) return;
+    s = {static_cast<std::uint32_t>(word.data() - text_.data()), static_cast<std::uint32_t>(before),
+         static_cast<std::uint16_t>(word.size()), static_cast<std::uint16_t>(ids_.size() - before)};
+  }
+
+ private:
+  static constexpr std::size_t slots_max = 1u << 15;
+  static constexpr std::size_t text_bytes_min = 512, word_bytes_max = 64;
+
+  struct slot {
+    std::uint32_t begin = 0, ids_begin = 0;
+    std::uint16_t length = 0, count = 0;  // of bytes, 0 in a free slot; of ids
+  };
+
+  std::string_view text_;
+  std::vector<token_id>& ids_;
+  std::vector<slot> slots_;
+};
+
 // Symbols are named by number: an id of the vocabulary, or beyond it what only stands between two merges.
 class byte_bpe_model final : public text_model {
  public:
@@ -87,37 +143,45 @@ class byte_bpe_model final : public text_model {
     };
     for (std::size_t b = 0; b < 256; ++b) byte_symbols_[b] = number_of(alphabet().spelled[b]);
     std::string joined;
+    std::uint32_t result = 0;
     for (std::uint32_t rank = 0; rank < merges.size(); ++rank) {
       auto const gap = merges[rank].find(' ', 1);
       auto const left = merges[rank].substr(0, gap), right = merges[rank].substr(gap + 1);
       joined.assign(left).append(right);
-      rules_.insert(number_of(left), number_of(right), rank, number_of(joined));
+      // Most files have the tokens in the order of the merges that make them.
+      auto const next = static_cast<token_id>(result + 1);
+      bool const is_next = vocab.spells_differ && vocab.contains(next) && vocab.piece(next) == joined;
+      result = is_next && vocab.may_be_text(next) ? result + 1 : number_of(joined);
+      rules_.insert(number_of(left), number_of(right), rank, result);
     }
+    spell_tokens();
   }
 
   void encode(std::string_view text, bool, std::vector<token_id>& ids) const override {
+    ids.reserve(ids.size() + text.size() / 4);
     merger symbols;
-    auto const take = [&](std::string_view word) { encode_word(word, symbols, ids); };
+    word_cache cache(text, ids);
+    auto const make = [&](std::string_view word) { encode_word(word, symbols, ids); };
+    auto const take = [&](std::string_view word) { cache.append(word, make); };
     words_.split(text, word_sink(take));
   }
 
-  std::string bytes_of(token_id id) const override {
-    auto const piece = vocab_.piece(id);
-    std::string bytes;
-    for (std::size_t at = 0; at < piece.size();) {
-      bool const two = static_cast<std::uint8_t>(piece[at]) >= 0xC0 && at + 1 < piece.size();
-      auto const character = piece.substr(at, two ? 2 : 1);
-      auto const found = alphabet().bytes.find(character);
-      if (found == alphabet().bytes.end())
-        bytes += character;  // no byte's spelling: it stands for itself
-      else
-        bytes += static_cast<char>(found->second);
-      at += character.size();
-    }
-    return bytes;
+  void append_bytes(token_id id, std::string& text) const override {
+    auto const i = static_cast<std::size_t>(id);
+    text.append(token_bytes_, token_ends_[i], token_ends_[i + 1] - token_ends_[i]);
   }
 
  private:
+  // The bytes of all tokens, one behind the other.
+  void spell_tokens() {
+    token_ends_.reserve(vocab_.size() + 1);
+    token_ends_.push_back(0);
+    for (auto const piece : vocab_.pieces) {
+      alphabet().append_bytes(piece, token_bytes_);
+      token_ends_.push_back(token_bytes_.size());
+    }
+  }
+
   void encode_word(std::string_view word, merger& symbols, std::vector<token_id>& ids) const {
     assert(word.size() < no_symbol);
     if (whole_words_first_) {
@@ -134,7 +198,7 @@ class byte_bpe_model final : public text_model {
       if (s.id < vocab_.size())
         ids.push_back(static_cast<token_id>(s.id));
       else
-        append_bytes(word.substr(s.begin, s.length), ids);
+        spell(word.substr(s.begin, s.length), ids);
     });
   }
 
@@ -146,7 +210,7 @@ class byte_bpe_model final : public text_model {
   }
 
   // Bytes that merged into no token. One without a token of its own is the unknown token, or lost where there is none.
-  void append_bytes(std::string_view bytes, std::vector<token_id>& ids) const {
+  void spell(std::string_view bytes, std::vector<token_id>& ids) const {
     for (char c : bytes) {
       auto const id = byte_symbols_[static_cast<std::uint8_t>(c)];
       if (id < vocab_.size())
@@ -161,6 +225,8 @@ class byte_bpe_model final : public text_model {
   bool whole_words_first_;
   pair_table rules_;
   std::array<std::uint32_t, 256> byte_symbols_{};
+  std::string token_bytes_;
+  std::vector<std::size_t> token_ends_;  // token i is [token_ends_[i], token_ends_[i + 1])
 };
 
 }  // namespace

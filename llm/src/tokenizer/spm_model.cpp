@@ -61,18 +61,18 @@ class spm_model final : public text_model {
     encode_chunk(all, chunk, ids);
   }
 
-  std::string bytes_of(token_id id) const override {
+  void append_bytes(token_id id, std::string& text) const override {
     if (vocab_.kind(id) == token_kind::byte) {
       auto const found = std::find(byte_ids_.begin(), byte_ids_.end(), id);
-      return found == byte_ids_.end() ? std::string() : std::string(1, static_cast<char>(found - byte_ids_.begin()));
+      if (found != byte_ids_.end()) text += static_cast<char>(found - byte_ids_.begin());
+      return;
     }
     auto rest = vocab_.piece(id);
-    std::string bytes;
     for (auto at = rest.find(space_mark); at != rest.npos; at = rest.find(space_mark)) {
-      bytes.append(rest.substr(0, at)).push_back(' ');
+      text.append(rest.substr(0, at)).push_back(' ');
       rest.remove_prefix(at + space_mark.size());
     }
-    return bytes.append(rest);
+    text += rest;
   }
 
  private:
@@ -106,13 +106,13 @@ class spm_model final : public text_model {
       if (s.id != no_symbol)
         ids.push_back(static_cast<token_id>(s.id));
       else
-        append_bytes(text.substr(s.begin, s.length), ids);
+        spell(text.substr(s.begin, s.length), ids);
     });
     chunk.clear();
   }
 
   // A character the vocabulary lacks: its bytes, or the unknown token when even those are lacking.
-  void append_bytes(std::string_view character, std::vector<token_id>& ids) const {
+  void spell(std::string_view character, std::vector<token_id>& ids) const {
     auto const id_of = [&](char c) { return byte_ids_[static_cast<std::uint8_t>(c)]; };
     if (std::all_of(character.begin(), character.end(), [&](char c) { return id_of(c) != no_token; })) {
       for (char c : character) ids.push_back(id_of(c));

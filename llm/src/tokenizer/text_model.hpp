@@ -15,8 +15,8 @@ class text_model {
   // Appends the ids of a run of plain text. `at_start`: it begins the text or follows a special token.
   virtual void encode(std::string_view text, bool at_start, std::vector<token_id>& ids) const = 0;
 
-  // The bytes of an id of kind normal or byte.
-  virtual std::string bytes_of(token_id id) const = 0;
+  // Appends the bytes of an id of kind normal or byte.
+  virtual void append_bytes(token_id id, std::string& text) const = 0;
 
   // Whether a text is encoded with a space in front, which decoding takes off again.
   virtual bool adds_space() const noexcept { return false; }

@@ -21,7 +21,7 @@ struct tokenizer::impl {
   bool tells_texts_apart = false;  // the second of two texts has another type
 
   std::vector<token_id> encode(std::string_view text, std::vector<byte_range> const& permitted, bool add_special) const;
-  std::string bytes_of(token_id id, bool show_special) const;
+  void append_bytes(token_id id, bool show_special, std::string& text) const;
 };
 
 namespace {
@@ -113,17 +113,18 @@ std::vector<token_id> tokenizer::impl::encode(std::string_view text, std::vector
   return ids;
 }
 
-std::string tokenizer::impl::bytes_of(token_id id, bool show_special) const {
-  if (!vocab.contains(id)) return {};
+void tokenizer::impl::append_bytes(token_id id, bool show_special, std::string& text) const {
+  if (!vocab.contains(id)) return;
   switch (vocab.kind(id)) {
     case token_kind::control:
-    case token_kind::unknown: return show_special ? std::string(vocab.piece(id)) : std::string();
-    case token_kind::user_defined: return std::string(vocab.piece(id));
+    case token_kind::unknown:
+      if (show_special) text += vocab.piece(id);
+      break;
+    case token_kind::user_defined: text += vocab.piece(id); break;
     case token_kind::normal:
-    case token_kind::byte: return model->bytes_of(id);
+    case token_kind::byte: model->append_bytes(id, text); break;
     case token_kind::unused: break;
   }
-  return {};
 }
 
 std::vector<token_id> tokenizer::encode(std::string_view text, encode_options const& options) const {
@@ -149,11 +150,10 @@ std::vector<token_id> tokenizer::encode(std::span<encode_piece const> pieces, bo
 
 std::string tokenizer::decode(std::span<token_id const> ids, decode_options const& options) const {
   std::string bytes;
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    auto const piece = impl_->bytes_of(ids[i], options.show_special);
-    bool const added_space = i == 0 && impl_->model->adds_space() && piece.starts_with(' ');
-    bytes.append(piece, added_space ? 1 : 0);
-  }
+  bytes.reserve(ids.size() * 4);
+  if (!ids.empty()) impl_->append_bytes(ids.front(), options.show_special, bytes);
+  if (impl_->model->adds_space() && bytes.starts_with(' ')) bytes.erase(0, 1);
+  for (std::size_t i = 1; i < ids.size(); ++i) impl_->append_bytes(ids[i], options.show_special, bytes);
   impl_->model->tidy(bytes);
   return bytes;
 }
@@ -194,7 +194,9 @@ result<encoded_pair> tokenizer::encode_pair(std::string_view a, std::string_view
 }
 
 std::string tokenizer::token_bytes(token_id id, decode_options const& options) const {
-  return impl_->bytes_of(id, options.show_special);
+  std::string bytes;
+  impl_->append_bytes(id, options.show_special, bytes);
+  return bytes;
 }
 
 std::size_t tokenizer::size() const noexcept { return impl_->vocab.size(); }

@@ -34,7 +34,6 @@ class unigram_model final : public text_model {
       if (!vocab.is_text(id) || vocab.piece(id).empty()) continue;
       pieces.push_back({vocab.piece(id), id});
       worst = std::min(worst, double{score(id)});
-      if (vocab.piece(id).find(space_mark, 1) != std::string_view::npos) words_stand_alone_ = false;
     }
     pieces_ = piece_trie(std::move(pieces));
     unknown_score_ = (std::isfinite(worst) ? worst : 0) - unknown_penalty;
@@ -45,40 +44,85 @@ class unigram_model final : public text_model {
 
   void encode(std::string_view text, bool, std::vector<token_id>& ids) const override {
     auto const normal = normalised(text);
-    lattice work;
-    std::string_view rest = normal;
-    bool after_unknown = false;
-    while (!rest.empty()) {
-      // Where no piece holds a mark inside, none crosses the border of a word.
-      auto const word = rest.substr(0, words_stand_alone_ ? rest.find(space_mark, 1) : rest.npos);
-      cut(word, work, after_unknown, ids);
-      rest.remove_prefix(word.size());
-    }
+    lattice(*this, normal, ids).cut();
   }
 
-  std::string bytes_of(token_id id) const override {
+  void append_bytes(token_id id, std::string& text) const override {
     if (vocab_.kind(id) == token_kind::byte) {
       auto const found = std::find(byte_ids_.begin(), byte_ids_.end(), id);
-      return found == byte_ids_.end() ? std::string() : std::string(1, static_cast<char>(found - byte_ids_.begin()));
+      if (found != byte_ids_.end()) text += static_cast<char>(found - byte_ids_.begin());
+      return;
     }
     auto rest = vocab_.piece(id);
-    std::string bytes;
     for (auto at = rest.find(space_mark); at != rest.npos; at = rest.find(space_mark)) {
-      bytes.append(rest.substr(0, at)).push_back(' ');
+      text.append(rest.substr(0, at)).push_back(' ');
       rest.remove_prefix(at + space_mark.size());
     }
-    return bytes.append(rest);
+    text += rest;
   }
 
  private:
-  struct arrival {  // the best way to a place in the text
-    double score = -std::numeric_limits<double>::infinity();
-    std::uint32_t from = 0;
-    token_id id = no_token;  // none: a character that no piece spells
-  };
-  struct lattice {
-    std::vector<arrival> places;
-    std::vector<std::uint32_t> path;  // ends of the pieces, last first
+  // Viterbi. Where no piece reaches over a place, every way goes through it: what lies before is decided, and the work
+  // begins anew. So it rarely holds more than a word at a time.
+  class lattice {
+   public:
+    lattice(unigram_model const& model, std::string_view text, std::vector<token_id>& ids)
+        : model_(model), text_(text), ids_(ids) {}
+
+    void cut() {
+      places_.assign(1, {.score = 0});
+      for (std::size_t at = 0; at < text_.size();) {
+        if (at > begin_ && at + 1 == begin_ + places_.size()) decide();
+        std::size_t const character = code_point_at(text_, at).length;
+        bool spelled = false;  // the character by itself
+        model_.pieces_.each_prefix(text_, at, [&](std::size_t length, token_id id) {
+          spelled = spelled || length == character;
+          reach(at, length, id, model_.score(id));
+        });
+        if (!spelled) reach(at, character, no_token, model_.unknown_score_);
+        at += character;
+      }
+      decide();
+    }
+
+   private:
+    struct arrival {  // the best way to a place
+      double score = -std::numeric_limits<double>::infinity();
+      std::uint32_t length = 0;  // of the piece that leads here
+      token_id id = no_token;    // none: a character that no piece spells
+    };
+
+    void reach(std::size_t at, std::size_t length, token_id id, double gain) {
+      auto const from = at - begin_;
+      if (from + length >= places_.size()) places_.resize(from + length + 1);
+      auto& there = places_[from + length];
+      if (auto const total = places_[from].score + gain; total > there.score)
+        there = {total, static_cast<std::uint32_t>(length), id};
+    }
+
+    // Gives out the best way to the last place, and begins there.
+    void decide() {
+      path_.clear();
+      for (auto end = places_.size() - 1; end > 0; end -= places_[end].length) path_.push_back(end);
+      for (auto end = path_.rbegin(); end != path_.rend(); ++end) {
+        auto const& arrived = places_[*end];
+        if (arrived.id != no_token)
+          ids_.push_back(arrived.id);
+        else
+          model_.spell(text_.substr(begin_ + *end - arrived.length, arrived.length), after_unknown_, ids_);
+        after_unknown_ = arrived.id == no_token;
+      }
+      begin_ += places_.size() - 1;
+      places_.assign(1, {.score = 0});
+    }
+
+    unigram_model const& model_;
+    std::string_view text_;
+    std::vector<token_id>& ids_;
+    std::vector<arrival> places_;    // from begin_ to the furthest that a piece reaches
+    std::vector<std::size_t> path_;  // ends of the pieces, last first
+    std::size_t begin_ = 0;
+    bool after_unknown_ = false;
   };
 
   bool flag(char const* name, bool absent) const {
@@ -125,41 +169,8 @@ class unigram_model final : public text_model {
     return out;
   }
 
-  // Viterbi over one stretch of the text.
-  void cut(std::string_view text, lattice& work, bool& after_unknown, std::vector<token_id>& ids) const {
-    auto& places = work.places;
-    places.assign(text.size() + 1, {});
-    places[0].score = 0;
-    for (std::size_t at = 0; at < text.size();) {
-      std::size_t const character = code_point_at(text, at).length;
-      bool spelled = false;  // the character by itself
-      auto const reach = [&](std::size_t length, token_id id, double gain) {
-        auto& there = places[at + length];
-        if (auto const total = places[at].score + gain; total > there.score)
-          there = {total, static_cast<std::uint32_t>(at), id};
-      };
-      pieces_.each_prefix(text, at, [&](std::size_t length, token_id id) {
-        spelled = spelled || length == character;
-        reach(length, id, score(id));
-      });
-      if (!spelled) reach(character, no_token, unknown_score_);
-      at += character;
-    }
-    auto& path = work.path;
-    path.clear();
-    for (auto end = static_cast<std::uint32_t>(text.size()); end > 0; end = places[end].from) path.push_back(end);
-    for (auto end = path.rbegin(); end != path.rend(); ++end) {
-      auto const& arrived = places[*end];
-      if (arrived.id != no_token)
-        ids.push_back(arrived.id);
-      else
-        add_unknown(text.substr(arrived.from, *end - arrived.from), after_unknown, ids);
-      after_unknown = arrived.id == no_token;
-    }
-  }
-
   // Neighbouring unknown characters are one token.
-  void add_unknown(std::string_view character, bool after_unknown, std::vector<token_id>& ids) const {
+  void spell(std::string_view character, bool after_unknown, std::vector<token_id>& ids) const {
     if (has_bytes_)
       for (char const c : character) ids.push_back(byte_ids_[static_cast<std::uint8_t>(c)]);
     else if (vocab_.unknown && !after_unknown)
@@ -170,7 +181,6 @@ class unigram_model final : public text_model {
   std::vector<float> scores_;
   charsmap map_;
   bool adds_space_, removes_spaces_, marks_spaces_;
-  bool words_stand_alone_ = true;
   piece_trie pieces_;
   double unknown_score_ = 0;
   std::array<token_id, 256> byte_ids_{};

@@ -47,11 +47,8 @@ result<void> vocabulary::read_tokens() {
         "tokenizer.ggml.tokens is absent, empty or longer than " + std::to_string(vocabulary_tokens_max) + " strings",
         file);
   pieces = std::move(*tokens);
-  ids.reserve(pieces.size());
-  for (std::size_t i = 0; i < pieces.size(); ++i) {
-    ids.emplace(pieces[i], static_cast<token_id>(i));
-    longest_piece_bytes = std::max(longest_piece_bytes, pieces[i].size());
-  }
+  spells_differ = ids.build(pieces);
+  for (auto const piece : pieces) longest_piece_bytes = std::max(longest_piece_bytes, piece.size());
   return {};
 }
 
@@ -143,8 +140,8 @@ void vocabulary::collect_space_swallowers() {
 }
 
 std::optional<token_id> vocabulary::find(std::string_view piece) const {
-  auto const found = ids.find(piece);
-  return found == ids.end() ? std::nullopt : std::optional(found->second);
+  auto const id = ids.find(piece, pieces);
+  return id < 0 ? std::nullopt : std::optional(id);
 }
 
 std::optional<token_id> vocabulary::find_control(std::string_view spelling) const {
@@ -155,7 +152,7 @@ std::optional<token_id> vocabulary::find_control(std::string_view spelling) cons
 std::optional<token_id> vocabulary::find_text(std::string_view piece) const {
   if (piece.size() > longest_piece_bytes) return std::nullopt;
   auto const id = find(piece);
-  return id && !is_special(*id) && kind(*id) != token_kind::byte ? id : std::nullopt;
+  return id && may_be_text(*id) ? id : std::nullopt;
 }
 
 }  // namespace wherry::inline v0::detail

@@ -1,11 +1,12 @@
 #pragma once
 // The tokens a model file lists, checked, with what the file says about each of them.
 
+#include "tokenizer/piece_index.hpp"
+
 #include <wherry/llm/tokenizer.hpp>
 
 #include <optional>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 namespace wherry::inline v0::detail {
@@ -16,7 +17,8 @@ struct vocabulary {
   gguf_file file;  // keeps the pieces alive
   std::vector<std::string_view> pieces;
   std::vector<token_kind> kinds;
-  std::unordered_map<std::string_view, token_id> ids;  // the lowest id of each spelling
+  piece_index ids;            // the lowest id of each spelling
+  bool spells_differ = true;  // no spelling stands twice
   std::size_t longest_piece_bytes = 0;
 
   std::optional<token_id> bos, eos, unknown, cls, sep, pad, mask;
@@ -40,6 +42,8 @@ struct vocabulary {
   std::optional<token_id> find(std::string_view piece) const;
   // As find, but only what plain text may become: never a control, unknown or byte token.
   std::optional<token_id> find_text(std::string_view piece) const;
+  // What find_text gives.
+  bool may_be_text(token_id id) const noexcept { return !is_special(id) && kind(id) != token_kind::byte; }
   // What plain text may become by itself: neither special nor user-defined, nor a byte, nor unused.
   bool is_text(token_id id) const noexcept { return kind(id) == token_kind::normal; }
   // Control and unknown tokens: text spells them with permission only, and they decode to nothing unless shown.

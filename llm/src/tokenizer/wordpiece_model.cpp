@@ -24,10 +24,10 @@ bool is_punctuation(char32_t c) {
 
 bool is_space(char32_t c) { return u_isUWhiteSpace(static_cast<UChar32>(c)) != 0; }
 
-// What BERT's cleaning takes out of a text: control, format, private and unassigned characters.
+// What BERT's cleaning takes out of a text: control, format and private characters. Those that are not assigned stay.
 bool is_dropped(char32_t c) {
   if (c == '\t' || c == '\n' || c == '\r') return false;
-  return c == 0xFFFD || (U_GET_GC_MASK(static_cast<UChar32>(c)) & U_GC_C_MASK) != 0;
+  return c == 0xFFFD || (U_GET_GC_MASK(static_cast<UChar32>(c)) & (U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK)) != 0;
 }
 
 // Ideographs, which are words by themselves. Kana and Hangul are not among them.
@@ -78,10 +78,13 @@ class wordpiece_model final : public text_model {
     words.end();
   }
 
-  std::string bytes_of(token_id id) const override {
-    auto const piece = vocab_.piece(id);
-    if (!piece.starts_with(word_mark)) return std::string(piece);
-    return ' ' + std::string(piece.substr(word_mark.size()));
+  void append_bytes(token_id id, std::string& text) const override {
+    auto piece = vocab_.piece(id);
+    if (piece.starts_with(word_mark)) {
+      text += ' ';
+      piece.remove_prefix(word_mark.size());
+    }
+    text += piece;
   }
 
   // The convention of these models: no space before . ? ! , and none inside contractions.
