@@ -59,7 +59,7 @@ void multiply(pass& p, linear const& weights, float const* x, std::size_t rows, 
   for (auto const& active : p.adapters) {
     auto const pair = active.adapter->pairs.find(weights.weight.place.tensor);
     if (pair != active.adapter->pairs.end())
-      add_adapter(p, pair->second, active.scale * active.adapter->scale, weights.weight, x, rows, out);
+      add_adapter(p, pair->second, active.strength * pair->second.scale, weights.weight, x, rows, out);
   }
 }
 

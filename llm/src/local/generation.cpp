@@ -17,9 +17,16 @@ generation::generation(generation_plan plan, engine::sampler sampler, std::share
       parser_(*plan_.family, plan_.may),
       history_(plan_.prompt) {
   if (plan_.grammar) matcher_.emplace(*plan_.grammar);
+  for (std::size_t i = 0; i < plan_.adapters.size(); ++i)
+    adapters_.push_back({plan_.adapters[i].get(), plan_.request.adapters[i].strength});
 }
 
 void generation::start(known_sequence from) {
+  if (from.adapters != plan_.request.adapters) {  // computed by another model, so to speak
+    from.ids.clear();
+    from.keys_and_values.truncate(0);
+    from.adapters = plan_.request.adapters;
+  }
   auto const [mine, theirs] = std::mismatch(plan_.prompt.begin(), plan_.prompt.end(), from.ids.begin(), from.ids.end());
   (void)theirs;
   // At least the last token is computed: its logits are what the answer begins with.
@@ -53,7 +60,8 @@ bool generation::prefill(engine::worker_pool& pool) {
   std::size_t const count = std::min(engine::transformer::chunk_tokens, plan_.prompt.size() - done);
   bool const last = done + count == plan_.prompt.size();
   auto const ids = std::span(plan_.prompt).subspan(done, count);
-  auto read = model_.forward(ids, sequence_->keys_and_values, pool, last ? std::span(logits_) : std::span<float>{});
+  auto read =
+      model_.forward(ids, sequence_->keys_and_values, pool, last ? std::span(logits_) : std::span<float>{}, how());
   if (!read) return fail(std::move(read).error());
   sequence_->ids.insert(sequence_->ids.end(), ids.begin(), ids.end());
   return false;
@@ -88,7 +96,7 @@ bool generation::decode(engine::worker_pool& pool) {
   if (emit(chosen->token)) return true;
 
   auto const one = std::span(&chosen->token, 1);
-  auto read = model_.forward(one, sequence_->keys_and_values, pool, logits_);
+  auto read = model_.forward(one, sequence_->keys_and_values, pool, logits_, how());
   if (!read) return fail(std::move(read).error());
   sequence_->ids.push_back(chosen->token);
   return false;

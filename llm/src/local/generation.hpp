@@ -27,12 +27,14 @@ struct generation_plan {
   answer_family const* family = nullptr;
   answer_options may;
   std::vector<notice> notices;
+  std::vector<std::shared_ptr<engine::adapter const>> adapters;  ///< As the request chooses them, in its order.
 };
 
 /// A sequence with the ids whose keys and values it holds.
 struct known_sequence {
   engine::sequence keys_and_values;
   std::vector<token_id> ids;
+  std::vector<adapter_choice> adapters;  ///< What they were computed with.
 };
 
 /// Belongs to the scheduler's thread.
@@ -42,6 +44,7 @@ class generation {
              engine::transformer const& model, tokenizer const& tokens);
 
   std::vector<token_id> const& prompt() const noexcept { return plan_.prompt; }
+  std::vector<adapter_choice> const& adapters() const noexcept { return plan_.request.adapters; }
   answer_channel const& channel() const noexcept { return *channel_; }
 
   /// Takes over a sequence; what it already holds of the prompt is not computed again.
@@ -68,7 +71,10 @@ class generation {
   std::optional<std::size_t> find_stop() const;
   void report(engine::sampled_token const& chosen);
 
+  engine::transformer::forward_options how() const noexcept { return {.adapters = adapters_}; }
+
   generation_plan plan_;
+  std::vector<engine::active_adapter> adapters_;
   engine::sampler sampler_;
   std::shared_ptr<answer_channel> const channel_;
   engine::transformer const& model_;

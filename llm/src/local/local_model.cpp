@@ -8,6 +8,7 @@
 #include <wherry/llm/kernels.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <list>
 #include <map>
@@ -67,7 +68,7 @@ class local_model::impl final : public model {
     info_.name = network_->file().find_string("general.name").value_or(about_.file);
     info_.fingerprint = local::fingerprint_of(network_->file(), network_->kernels());
     info_.context_tokens = about_.context;
-    info_.can = {.tools = true, .grammar = true, .logits = true, .ids = true, .fork = false};
+    info_.can = {.tools = true, .grammar = true, .logits = true, .ids = true, .fork = false, .adapters = true};
     info_.can.parts = capabilities::parts_of({part_kind::text, part_kind::reasoning, part_kind::tool_call,
                                               part_kind::tool_result, part_kind::citation, part_kind::provider});
   }
@@ -92,6 +93,41 @@ class local_model::impl final : public model {
 
   std::size_t count_tokens(std::string_view text) const override { return tokens_.encode(text).size(); }
 
+  result<void> add_adapter(engine::adapter adapter) {
+    std::lock_guard const lock(adapters_mutex_);
+    auto const name = adapter.name;
+    if (name.empty()) return error{errc::invalid_argument, "an adapter needs a name", "local_model.load_adapter"};
+    if (!adapters_.emplace(name, std::make_shared<engine::adapter const>(std::move(adapter))).second)
+      return error{errc::invalid_argument, "an adapter named '" + name + "' is loaded already",
+                   "local_model.load_adapter"};
+    return {};
+  }
+
+  std::vector<std::string> adapter_names() const {
+    std::lock_guard const lock(adapters_mutex_);
+    std::vector<std::string> names;
+    for (auto const& [name, adapter] : adapters_) names.push_back(name);
+    return names;
+  }
+
+  result<std::shared_ptr<engine::adapter const>> find_adapter(adapter_choice const& choice) const {
+    std::lock_guard const lock(adapters_mutex_);
+    auto const found = adapters_.find(choice.name);
+    if (found == adapters_.end()) {
+      std::string loaded;
+      for (auto const& [name, adapter] : adapters_) loaded += (loaded.empty() ? "" : ", ") + name;
+      return error{errc::not_found,
+                   "no adapter named '" + choice.name + "' is loaded; " +
+                       (loaded.empty() ? "none is" : "loaded are " + loaded) + " (local_model::load_adapter)",
+                   "model.submit"};
+    }
+    if (!std::isfinite(choice.strength))
+      return error{errc::invalid_argument, "the strength of adapter '" + choice.name + "' is not finite",
+                   "model.submit"};
+    return found->second;
+  }
+
+  gguf_file const& file() const noexcept { return network_->file(); }
   local_model_description const& about() const noexcept { return about_; }
   wherry::v0::tokenizer const& tokens() const noexcept { return tokens_; }
 
@@ -162,6 +198,11 @@ class local_model::impl final : public model {
       if (!request.stop.empty())
         out.notices.push_back({"stop", "stop strings are not looked for in an answer that a schema bounds"});
     }
+    for (auto const& choice : request.adapters) {
+      auto loaded = find_adapter(choice);
+      if (!loaded) return std::move(loaded).error();
+      out.adapters.push_back(std::move(*loaded));
+    }
     out.request = std::move(request);
     return out;
   }
@@ -197,6 +238,8 @@ class local_model::impl final : public model {
   grammar::vocabulary const vocabulary_;
   local_model_description const about_;
   model_info info_;
+  std::mutex mutable adapters_mutex_;
+  std::map<std::string, std::shared_ptr<engine::adapter const>> adapters_;
   std::mutex programs_mutex_;
   std::list<std::pair<std::string, grammar::program>> programs_;  // latest first
   local::scheduler scheduler_;                                    // last: its thread uses what stands above
@@ -303,6 +346,39 @@ result<std::shared_ptr<local_model::impl>> local_model::impl::make(gguf_file fil
                                 std::move(about), schedule);
 }
 
+namespace {
+
+// A model whose every request names the same adapters.
+class adapted_model final : public model {
+ public:
+  adapted_model(std::shared_ptr<model> whole, std::vector<adapter_choice> chosen, std::string const& marks)
+      : whole_(std::move(whole)), chosen_(std::move(chosen)), info_(whole_->info()) {
+    info_.fingerprint += marks;
+    for (auto const& choice : chosen_) info_.name += '+' + choice.name;
+  }
+
+  model_info const& info() const noexcept override { return info_; }
+  result<std::unique_ptr<model_stream>> submit(model_request request) override {
+    return whole_->submit(adapted(std::move(request)));
+  }
+  result<rendered_request> render(model_request const& request) const override {
+    return whole_->render(adapted(request));
+  }
+  std::size_t count_tokens(std::string_view text) const override { return whole_->count_tokens(text); }
+
+ private:
+  model_request adapted(model_request request) const {
+    request.adapters.insert(request.adapters.begin(), chosen_.begin(), chosen_.end());
+    return request;
+  }
+
+  std::shared_ptr<model> const whole_;
+  std::vector<adapter_choice> const chosen_;
+  model_info info_;
+};
+
+}  // namespace
+
 local_model::local_model(std::filesystem::path const& gguf, local_model_options options)
     : local_model(open(gguf, std::move(options)).value()) {}
 
@@ -321,5 +397,31 @@ result<local_model> local_model::from(gguf_file file, local_model_options option
 local_model_description const& local_model::description() const noexcept { return impl_->about(); }
 wherry::v0::tokenizer const& local_model::tokenizer() const noexcept { return impl_->tokens(); }
 local_model::operator std::shared_ptr<model>() const { return impl_; }
+
+result<void> local_model::load_adapter(std::string name, std::filesystem::path const& file) {
+  auto opened = gguf_file::open(file);
+  if (!opened) return std::move(opened).error();
+  return load_adapter(std::move(name), *opened);
+}
+
+result<void> local_model::load_adapter(std::string name, gguf_file const& file) {
+  auto adapter = engine::read_adapter(file, impl_->file(), std::move(name));
+  if (!adapter) return std::move(adapter).error();
+  return impl_->add_adapter(std::move(*adapter));
+}
+
+std::vector<std::string> local_model::adapters() const { return impl_->adapter_names(); }
+
+result<std::shared_ptr<model>> local_model::with_adapters(std::vector<adapter_choice> chosen) const {
+  std::string marks;
+  for (auto const& choice : chosen) {
+    auto const adapter = impl_->find_adapter(choice);
+    if (!adapter) return adapter.error();
+    std::ostringstream mark;
+    mark << '+' << (*adapter)->fingerprint << 'x' << choice.strength;
+    marks += mark.str();
+  }
+  return std::shared_ptr<model>(std::make_shared<adapted_model>(impl_, std::move(chosen), marks));
+}
 
 }  // namespace wherry::inline v0

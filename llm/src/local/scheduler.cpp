@@ -78,7 +78,7 @@ void scheduler::admit() {
       next = std::move(bell_->queue.front());
       bell_->queue.pop_front();
     }
-    next->start(sequence_for(next->prompt()));
+    next->start(sequence_for(*next));
     active_.push_back(std::move(next));
   }
 }
@@ -112,10 +112,12 @@ bool scheduler::step_all(engine::worker_pool& pool) {
   return moved;
 }
 
-known_sequence scheduler::sequence_for(std::vector<token_id> const& prompt) {
+known_sequence scheduler::sequence_for(generation const& next) {
+  auto const& prompt = next.prompt();
   auto best = idle_.end();
   std::size_t longest = 0;
   for (auto at = idle_.begin(); at != idle_.end(); ++at) {
+    if (at->adapters != next.adapters()) continue;
     auto const common = static_cast<std::size_t>(
         std::mismatch(prompt.begin(), prompt.end(), at->ids.begin(), at->ids.end()).first - prompt.begin());
     if (common > longest) {
@@ -131,7 +133,7 @@ known_sequence scheduler::sequence_for(std::vector<token_id> const& prompt) {
     if (!room && !idle_.empty())
       best = std::prev(idle_.end());
     else
-      return {model_->make_sequence(options_.context_tokens).value(), {}};
+      return {model_->make_sequence(options_.context_tokens).value(), {}, next.adapters()};
   }
   known_sequence taken = std::move(*best);
   idle_.erase(best);

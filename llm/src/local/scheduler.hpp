@@ -38,7 +38,7 @@ class scheduler {
   void drop_overdue();
   deadline next_deadline() const;
   bool step_all(engine::worker_pool& pool);
-  known_sequence sequence_for(std::vector<token_id> const& prompt);
+  known_sequence sequence_for(generation const& next);
   void keep(known_sequence sequence);
 
   // What wakes the thread; shared with the channels, which may outlive the scheduler.

@@ -46,6 +46,8 @@ std::vector<notice> missing_features(model_info const& info, model_request const
                         " does not decode under a schema; calls and output are checked when they are complete"});
   if ((request.sampling.logprobs || request.sampling.top_logprobs > 0) && !info.can.logits)
     out.push_back({"logprobs", "the model " + info.name + " reports no log-probabilities"});
+  if (!request.adapters.empty() && !info.can.adapters)
+    out.push_back({"adapters", "the model " + info.name + " applies no adapters; it answers as it is"});
   return out;
 }
 

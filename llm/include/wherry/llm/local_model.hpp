@@ -63,6 +63,20 @@ class local_model {
 
   operator std::shared_ptr<model>() const;
 
+  /// Loads a low-rank adapter (LoRA) under a name, which requests then choose; the model's own weights stay as they
+  /// are. Several may be loaded, and one request may apply several. `file` is a GGUF adapter, or what PEFT writes: the
+  /// folder with adapter_config.json and adapter_model.safetensors, or that safetensors file beside its configuration.
+  /// Fails with: errc::not_found; errc::corrupt_file; errc::invalid_argument when it was made for another model, naming
+  /// what does not fit, or when the name is taken; errc::unsupported for what it adapts or how.
+  result<void> load_adapter(std::string name, std::filesystem::path const& file);
+  result<void> load_adapter(std::string name, gguf_file const& file);
+  std::vector<std::string> adapters() const;  ///< Names, sorted.
+
+  /// The same model with adapters that are applied to every request, beside those a request names itself. Weights,
+  /// queue and caches are shared; the fingerprint tells the difference. Fails with: errc::not_found for a name that was
+  /// not loaded.
+  result<std::shared_ptr<model>> with_adapters(std::vector<adapter_choice> chosen) const;
+
   class impl;
 
  private:

@@ -29,6 +29,7 @@ struct capabilities {
   bool logits = false;  ///< Reports log-probabilities and alternatives.
   bool ids = false;     ///< Counts tokens exactly and shows the ids it was given.
   bool fork = false;    ///< Shares the computed prefix between requests.
+  bool adapters = false;    ///< Applies the low-rank adapters that a request names.
   std::uint32_t parts = 0;  ///< Bit i: takes content parts of part_kind i.
 
   bool takes(part_kind kind) const noexcept { return (parts >> static_cast<unsigned>(kind)) & 1u; }
@@ -49,6 +50,13 @@ struct model_info {
 /// Whether an answer may, must or must not contain tool calls.
 enum class tool_choice { automatic, none, required };
 
+/// A low-rank adapter that the model has loaded, and how strongly it is applied.
+struct adapter_choice {
+  std::string name;
+  float strength = 1;
+  friend bool operator==(adapter_choice const&, adapter_choice const&) = default;
+};
+
 /// One model call. A plain value.
 struct model_request {
   std::vector<message> messages;
@@ -56,10 +64,11 @@ struct model_request {
   tool_choice choice = tool_choice::automatic;
   std::optional<raw_json> output_schema;  ///< The final answer is JSON of this schema; absent: text.
   sampling_options sampling;
-  std::vector<std::string> stop;  ///< The answer ends before the first of these; they are not part of it.
-  std::size_t max_tokens = 512;   ///< Bound of the answer.
-  deadline until = no_deadline;   ///< Checked between tokens.
-  draw_key draws;                 ///< Where its random numbers are drawn: run seed and step.
+  std::vector<std::string> stop;         ///< The answer ends before the first of these; they are not part of it.
+  std::size_t max_tokens = 512;          ///< Bound of the answer.
+  deadline until = no_deadline;          ///< Checked between tokens.
+  draw_key draws;                        ///< Where its random numbers are drawn: run seed and step.
+  std::vector<adapter_choice> adapters;  ///< Applied together; see local_model::load_adapter.
 };
 
 struct token_usage {
