@@ -23,7 +23,7 @@ struct adapter_pair {
 /// A loaded adapter. Immutable; threads may share it.
 struct adapter {
   std::string name;
-  std::string fingerprint;  ///< Names its weights.
+  std::string fingerprint;                              ///< Names its weights.
   std::unordered_map<std::size_t, adapter_pair> pairs;  ///< By the tensor's index in the model's file.
 };
 
