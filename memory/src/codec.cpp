@@ -383,4 +383,74 @@ std::optional<index_totals> decode_totals(std::string_view value) {
   return totals;
 }
 
+std::string generations_key(ulid const& scope) { return state_key(scope, 'G', {}); }
+
+std::string encode_generations(std::vector<vector_generation> const& all) {
+  auto out = begin_value(64);
+  put_be(out, static_cast<std::uint16_t>(all.size()));
+  for (auto const& g : all) {
+    put_be(out, g.number);
+    put_be(out, g.dimensions);
+    put_be(out, static_cast<std::uint8_t>(g.form));
+    put_text(out, g.fingerprint);
+  }
+  return sealed(std::move(out));
+}
+
+std::optional<std::vector<vector_generation>> decode_generations(std::string_view value) {
+  auto in = open_value(value);
+  std::vector<vector_generation> all(in.be<std::uint16_t>());
+  for (auto& g : all) {
+    g.number = in.be<std::uint32_t>();
+    g.dimensions = in.be<std::uint32_t>();
+    g.form = static_cast<vector_form>(in.be<std::uint8_t>());
+    g.fingerprint = in.text();
+  }
+  if (!in.complete()) return std::nullopt;
+  return all;
+}
+
+std::string vector_prefix(ulid const& scope, std::uint32_t generation) {
+  auto key = state_key(scope, 'V', {});
+  put_be(key, generation);
+  return key;
+}
+std::string vector_prefix_end(ulid const& scope, std::uint32_t generation) {
+  return vector_prefix(scope, generation + 1);
+}
+std::string vector_key(ulid const& scope, std::uint32_t generation, std::uint32_t number) {
+  auto key = vector_prefix(scope, generation);
+  put_be(key, number);
+  return key;
+}
+
+std::string encode_vector(std::string_view packed) {
+  auto out = begin_value(packed.size() + 8);
+  out += packed;
+  return sealed(std::move(out));
+}
+std::optional<std::string> decode_vector(std::string_view value) {
+  auto in = open_value(value);
+  std::string packed(in.rest());
+  if (!in.complete()) return std::nullopt;
+  return packed;
+}
+
+std::string image_key(ulid const& scope, std::uint32_t generation) {
+  auto key = state_key(scope, 'S', {});
+  put_be(key, generation);
+  return key;
+}
+std::string encode_image(std::uint32_t checksum) {
+  auto out = begin_value(16);
+  put_be(out, checksum);
+  return sealed(std::move(out));
+}
+std::optional<std::uint32_t> decode_image(std::string_view value) {
+  auto in = open_value(value);
+  auto const checksum = in.be<std::uint32_t>();
+  if (!in.complete()) return std::nullopt;
+  return checksum;
+}
+
 }  // namespace wherry::inline v0::memory_detail

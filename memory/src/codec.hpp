@@ -3,6 +3,7 @@
 // that fails its checksum, has an unknown version or is cut.
 
 #include "bytes.hpp"
+#include "vector_math.hpp"
 
 #include <wherry/memory/event.hpp>
 #include <wherry/memory/record.hpp>
@@ -119,5 +120,27 @@ struct index_totals {
 std::string totals_key(ulid const& scope);
 std::string encode_totals(index_totals const& totals);
 std::optional<index_totals> decode_totals(std::string_view value);
+
+// vec: sid 'G'; sid 'V' generation number; sid 'S' generation
+/// Vectors of one embedder.
+struct vector_generation {
+  std::uint32_t number = 0;
+  std::uint32_t dimensions = 0;
+  vector_form form = vector_form::f32;
+  std::string fingerprint = {};
+};
+std::string generations_key(ulid const& scope);
+std::string encode_generations(std::vector<vector_generation> const& all);
+std::optional<std::vector<vector_generation>> decode_generations(std::string_view value);
+std::string vector_prefix(ulid const& scope, std::uint32_t generation);
+std::string vector_prefix_end(ulid const& scope, std::uint32_t generation);
+std::string vector_key(ulid const& scope, std::uint32_t generation, std::uint32_t number);
+inline std::uint32_t number_of_vector_key(std::string_view key) { return number_of_posting_key(key); }
+std::string encode_vector(std::string_view packed);
+std::optional<std::string> decode_vector(std::string_view value);
+/// The checksum of the file that holds a graph of a generation.
+std::string image_key(ulid const& scope, std::uint32_t generation);
+std::string encode_image(std::uint32_t checksum);
+std::optional<std::uint32_t> decode_image(std::string_view value);
 
 }  // namespace wherry::inline v0::memory_detail

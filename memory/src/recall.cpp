@@ -1,6 +1,7 @@
 #include "recall_fusion.hpp"
 #include "scope_state.hpp"
 #include "text_search.hpp"
+#include "vector_set.hpp"
 
 #include <wherry/core/text.hpp>
 #include <wherry/memory/scope.hpp>
@@ -14,6 +15,10 @@ using namespace memory_detail;
 
 namespace {
 
+/// How many records the vector arm offers: so many for each that is asked for, at least so many.
+constexpr std::size_t vector_hits_per_hit = 2;
+constexpr std::size_t vector_hits_min = 50;
+
 error refused(std::string message) { return error{errc::invalid_argument, std::move(message), "recall"}; }
 
 std::optional<error> refuse(recall_query const& q) {
@@ -24,7 +29,7 @@ std::optional<error> refuse(recall_query const& q) {
     return refused("a recall's text is " + std::to_string(q.text.size()) + " bytes long; the most is " +
                    std::to_string(recall_text_bytes_max));
   if (!is_valid_utf8(q.text)) return refused("a recall's text is not UTF-8");
-  if (q.text.empty() && q.vector.empty()) return refused("a recall has neither text nor vector");
+  if (q.text.empty() && q.vectors.empty()) return refused("a recall has neither text nor vector");
   return std::nullopt;
 }
 
@@ -38,6 +43,31 @@ std::vector<std::string> words_in(text_found const& found, std::uint32_t number)
     if (at != list.end() && at->number == number) out.push_back(found.terms[i]);
   }
   return out;
+}
+
+struct vector_arm {
+  vector_set* set;
+  embedding const& asked;
+};
+
+/// The vector arm's hits; says in `into` what it could not see.
+result<arm_hits> search_vectors(vector_set const& set, embedding const& asked, record_filter const& filter,
+                                scope_index const& index, std::size_t limit, recall_result& into) {
+  auto const& generation = set.generation();
+  if (asked.values.size() != generation.dimensions)
+    return refused("a recall's vector has " + std::to_string(asked.values.size()) + " dimensions; those of \"" +
+                   asked.fingerprint + "\" have " + std::to_string(generation.dimensions));
+  auto const packed = pack(generation.form, asked.values);
+  if (packed.empty()) return refused("a recall's vector has no length, or one that is not finite");
+  if (set.size() < index.live())
+    into.degraded.push_back("vector: " + std::to_string(index.live() - set.size()) + " of " +
+                            std::to_string(index.live()) + " records have no vector of the embedder \"" +
+                            asked.fingerprint + "\" yet");
+  arm_hits arm{.name = "vector"};
+  auto const count = std::max(vector_hits_min, vector_hits_per_hit * limit);
+  for (auto const& found : set.search(packed, count, filter, index.records()))
+    arm.hits.push_back({found.number, found.score});
+  return arm;
 }
 
 std::string number_text(char const* format, double value) {
@@ -78,6 +108,16 @@ result<recall_result> scope_handle::recall(recall_query const& q) const {
   auto const index = state_->index_locked();
   if (!index) return index.error();
   auto const totals = state_->totals;
+  recall_result out;
+  std::vector<vector_arm> vector_arms;
+  for (auto const& asked : q.vectors) {
+    auto const set = state_->vectors_locked(asked.fingerprint);
+    if (!set) return set.error();
+    if (*set)
+      vector_arms.push_back({*set, asked});
+    else
+      out.degraded.push_back("vector: no record has a vector of the embedder \"" + asked.fingerprint + '"');
+  }
   lock.unlock();
 
   std::shared_lock const reading((*index)->mutex);
@@ -86,7 +126,6 @@ result<recall_result> scope_handle::recall(recall_query const& q) const {
   filter.known_at = q.known_at;
   filter.now = store.options.time_source->now();
 
-  recall_result out;
   text_found text;
   std::vector<arm_hits> arms;
   if (!q.text.empty()) {
@@ -97,6 +136,11 @@ result<recall_result> scope_handle::recall(recall_query const& q) const {
     arm_hits arm{.name = "text"};
     for (auto const& hit : text.hits) arm.hits.push_back({hit.number, hit.score});
     arms.push_back(std::move(arm));
+  }
+  for (auto const& [set, asked] : vector_arms) {
+    auto found = search_vectors(*set, asked, filter, **index, q.limit, out);
+    if (!found) return found.error();
+    arms.push_back(std::move(*found));
   }
   auto const fused = fuse(arms, (*index)->records(), q);
   out.candidates = fused.candidates;

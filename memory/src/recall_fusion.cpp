@@ -40,7 +40,7 @@ fused_hits fuse(std::vector<arm_hits> const& arms, std::vector<known_record> con
   fused_hits out;
   std::unordered_map<std::uint32_t, std::size_t> place;
   for (std::size_t a = 0; a < arms.size(); ++a) {
-    auto const count = std::min(arms[a].hits.size(), recall_arm_hits_max);
+    auto const count = arms.size() == 1 ? arms[a].hits.size() : std::min(arms[a].hits.size(), recall_arm_hits_max);
     for (std::size_t i = 0; i < count; ++i) {
       auto const& found = arms[a].hits[i];
       auto const [at, fresh] = place.emplace(found.number, out.best.size());

@@ -31,6 +31,9 @@ class scope_commit {
   result<remember_report> remember(record const& r);
   /// Takes a record away with everything made from it. Absent: errc::not_found.
   result<void> remove(ulid const& record);
+  result<void> embed(ulid const& record, embedding const& vector);
+  /// Says that the file of a generation's graph is the one with this checksum.
+  result<void> image_written(std::uint32_t generation, std::uint32_t checksum);
   result<void> journal(effect_record const& e);
   result<void> add(outbox_job const& j);
   result<void> update(outbox_job const& j);
@@ -56,9 +59,11 @@ class scope_commit {
   // records, in scope_commit_records.cpp
   /// What becomes of the index in memory once this commit is written.
   struct index_change {
-    enum class what { add, change, remove } how;
+    enum class what { add, change, remove, vector } how;
     stored_record record;
     std::vector<std::pair<std::string, posting>> postings = {};
+    std::uint32_t generation = 0;
+    std::string packed = {};
   };
   result<void> begin_records();
   result<std::optional<stored_record>> find_record(ulid const& id) const;
@@ -69,6 +74,7 @@ class scope_commit {
   result<void> add_record(record const& r);
   result<void> change_record(stored_record const& before, record const& after);
   result<void> remove_record(stored_record const& r);
+  result<vector_generation> generation_for(embedding const& vector);
   std::vector<std::pair<std::string, posting>> postings_of(stored_record& r) const;
   result<ulid> similar_to(record const& r);
   void publish_records();
@@ -86,7 +92,8 @@ class scope_commit {
   std::map<ulid, std::optional<stored_record>> records_;  ///< Written or taken away by this commit.
   std::map<std::string, std::optional<ulid>> pointers_;   ///< Likewise, rows that name a record.
   std::vector<index_change> index_changes_;
-  std::string key_, value_;  ///< Reused by every event.
+  std::vector<vector_generation> generations_;  ///< As this commit leaves them.
+  std::string key_, value_;                     ///< Reused by every event.
 };
 
 }  // namespace wherry::inline v0::memory_detail

@@ -2,6 +2,7 @@
 
 #include "scope_commit.hpp"
 #include "text_search.hpp"
+#include "vector_set.hpp"
 
 #include <wherry/core/text.hpp>
 
@@ -68,6 +69,7 @@ result<void> scope_commit::begin_records() {
   if (totals_) return {};
   if (auto ready = scope_.load_totals_locked(); !ready) return ready;
   totals_ = scope_.totals;
+  generations_ = scope_.generations;
   return {};
 }
 
@@ -161,6 +163,8 @@ result<void> scope_commit::remove_record(stored_record const& r) {
   auto postings = postings_of(gone);
   for (auto const& [term, p] : postings)
     batch_.Delete(scope_.store->handle(family::post), posting_key(*scope_.id, term, r.number));
+  for (auto const& g : generations_)
+    batch_.Delete(scope_.store->handle(family::vec), vector_key(*scope_.id, g.number, r.number));
   auto const profile = profile_of(r.what.kind);
   --totals_->records[profile];
   totals_->length[profile] -= r.text_length + r.title_length;
@@ -307,9 +311,59 @@ result<ulid> scope_commit::similar_to(record const& r) {
   return ulid{};
 }
 
+result<vector_generation> scope_commit::generation_for(embedding const& vector) {
+  for (auto const& g : generations_) {
+    if (g.fingerprint != vector.fingerprint) continue;
+    if (g.dimensions == vector.values.size()) return g;
+    return refused(errc::invalid_argument, "a vector has " + std::to_string(vector.values.size()) +
+                                               " dimensions; those of its embedder have " +
+                                               std::to_string(g.dimensions));
+  }
+  if (generations_.size() >= vector_generations_max)
+    return refused(errc::limit_reached, "the scope keeps vectors of " + std::to_string(vector_generations_max) +
+                                            " embedders, which is the most");
+  vector_generation fresh{.number = generations_.empty() ? 1 : generations_.back().number + 1,
+                          .dimensions = static_cast<std::uint32_t>(vector.values.size()),
+                          .form = scope_.store->options.vectors_as_int8 ? vector_form::int8 : vector_form::f32,
+                          .fingerprint = vector.fingerprint};
+  generations_.push_back(fresh);
+  auto put = put_value(family::vec, generations_key(*scope_.id), encode_generations(generations_));
+  if (!put) return put.error();
+  return fresh;
+}
+
+result<void> scope_commit::embed(ulid const& record, embedding const& vector) {
+  if (auto wrong = refuse_text(vector.fingerprint, record_label_bytes_max, "an embedder's fingerprint")) return *wrong;
+  if (vector.values.empty() || vector.values.size() > vector_dimensions_max)
+    return refused(errc::invalid_argument, "a vector has " + std::to_string(vector.values.size()) +
+                                               " dimensions; it needs 1 to " + std::to_string(vector_dimensions_max));
+  if (auto ready = begin_records(); !ready) return ready;
+  auto const known = find_record(record);
+  if (!known) return known.error();
+  if (!*known) return refused(errc::not_found, "there is no record " + record.text() + " to give a vector");
+  auto const generation = generation_for(vector);
+  if (!generation) return generation.error();
+  auto packed = pack(generation->form, vector.values);
+  if (packed.empty()) return refused(errc::invalid_argument, "a vector has no length, or one that is not finite");
+  auto const number = (*known)->number;
+  auto put = put_value(family::vec, vector_key(*scope_.id, generation->number, number), encode_vector(packed));
+  if (!put) return put;
+  index_changes_.push_back({.how = index_change::what::vector,
+                            .record = {.number = number},
+                            .generation = generation->number,
+                            .packed = std::move(packed)});
+  return {};
+}
+
+result<void> scope_commit::image_written(std::uint32_t generation, std::uint32_t checksum) {
+  if (auto ready = begin(); !ready) return ready;
+  return put_value(family::vec, image_key(*scope_.id, generation), encode_image(checksum));
+}
+
 void scope_commit::publish_records() {
   if (!totals_) return;
   scope_.totals = *totals_;
+  scope_.generations = generations_;
   if (!scope_.index || index_changes_.empty()) return;
   auto& index = *scope_.index;
   std::unique_lock const writing(index.mutex);
@@ -323,6 +377,12 @@ void scope_commit::publish_records() {
       case index_change::what::remove:
         index.remove(change.record.number);
         for (auto const& [term, p] : change.postings) index.forget_postings(term);
+        break;
+      case index_change::what::vector:
+        if (auto* const set = index.vectors(change.generation)) {
+          set->remove(change.record.number);
+          set->add(change.record.number, change.packed);
+        }
         break;
     }
   }

@@ -1,6 +1,7 @@
 #include "scope_index.hpp"
 
 #include "store_state.hpp"
+#include "vector_set.hpp"
 
 #include <wherry/memory/recall.hpp>
 
@@ -16,6 +17,9 @@ bool is_long_kind(std::string_view kind) noexcept {
 namespace memory_detail {
 
 std::uint32_t profile_of(std::string_view kind) { return is_long_kind(kind) ? 1 : 0; }
+
+scope_index::scope_index(ulid const& scope) : scope_(scope) {}
+scope_index::~scope_index() = default;
 
 std::uint64_t tag_hash(record_tag const& tag) {
   std::string all;
@@ -101,6 +105,49 @@ void scope_index::remove(std::uint32_t number) {
   unlink(number);
   records_[number] = {};
   --live_;
+  for (auto& [generation, set] : vectors_) set->remove(number);
+}
+
+vector_set* scope_index::vectors(std::uint32_t generation) {
+  auto const known = vectors_.find(generation);
+  return known == vectors_.end() ? nullptr : known->second.get();
+}
+
+result<vector_set*> scope_index::load_vectors(store_state const& store, vector_generation const& generation) {
+  if (auto* const known = vectors(generation.number)) return known;
+  auto set = std::make_unique<vector_set>(generation);
+  auto const row = store.get(family::vec, image_key(scope_, generation.number));
+  if (!row) return row.error();
+  std::optional<vector_graph> graph;
+  if (*row)
+    if (auto const checksum = decode_image(**row))
+      if (auto const image = read_image_file(store.image_path(scope_, generation.number), *checksum))
+        if (auto made = vector_graph::from_image(generation.form, generation.dimensions, *image))
+          graph = std::move(*made);
+  // What the image lacks is added to it below; what it has too much is taken out. Without one all are kept plain.
+  std::vector<std::uint32_t> there;
+  auto read = store.scan(
+      family::vec, vector_prefix(scope_, generation.number), vector_prefix_end(scope_, generation.number),
+      [&](std::string_view key, std::string_view value) -> result<bool> {
+        auto const number = number_of_vector_key(key);
+        there.push_back(number);
+        auto const packed = decode_vector(value);
+        if (!packed || packed->size() != packed_bytes(generation.form, generation.dimensions))
+          return store.damaged("vector " + std::to_string(number) + " of a scope fails its checksum");
+        if (!graph)
+          set->add(number, *packed);
+        else if (!graph->contains(number) || std::memcmp(graph->packed(number), packed->data(), packed->size()) != 0)
+          graph->add(number, packed->data());
+        return true;
+      });
+  if (!read) return read.error();
+  if (graph) {
+    for (auto const number : graph->numbers())
+      if (!std::binary_search(there.begin(), there.end(), number)) graph->remove(number);
+    set->adopt(std::move(*graph));
+  }
+  set->mark_written();
+  return (vectors_[generation.number] = std::move(set)).get();
 }
 
 /// Puts a record where it belongs in its thread; nearly always at the end.

@@ -17,6 +17,7 @@
 namespace wherry::inline v0::memory_detail {
 
 struct store_state;
+class vector_set;
 
 inline constexpr std::uint32_t no_number = std::numeric_limits<std::uint32_t>::max();
 /// Postings kept in memory for a scope; beyond it the kept ones are let go and read again when asked for.
@@ -66,7 +67,8 @@ std::uint32_t profile_of(std::string_view kind);
 
 class scope_index {
  public:
-  explicit scope_index(ulid const& scope) : scope_(scope) {}
+  explicit scope_index(ulid const& scope);
+  ~scope_index();
 
   /// Guards everything here: shared to search, exclusive to change.
   std::shared_mutex mutex;
@@ -86,6 +88,11 @@ class scope_index {
   std::size_t threads() const { return threads_.size(); }
   std::size_t live() const { return live_; }
 
+  /// The vectors of a generation, read when they are first asked for. Exclusive.
+  result<vector_set*> load_vectors(store_state const& store, vector_generation const& generation);
+  /// Only if they were read.
+  vector_set* vectors(std::uint32_t generation);
+
   /// The postings of a term, kept or read. Shared is enough.
   result<std::shared_ptr<posting_list const>> postings(store_state const& store, std::string const& term);
 
@@ -100,7 +107,8 @@ class scope_index {
   std::size_t live_ = 0;
   std::map<std::string, std::uint32_t, std::less<>> kinds_;
   std::map<std::string, std::uint32_t, std::less<>> threads_;
-  std::vector<std::uint32_t> thread_ends_;  ///< The last record of each thread.
+  std::vector<std::uint32_t> thread_ends_;                        ///< The last record of each thread.
+  std::map<std::uint32_t, std::unique_ptr<vector_set>> vectors_;  ///< By generation.
 
   std::mutex cache_mutex_;
   std::unordered_map<std::string, std::shared_ptr<posting_list>> cache_;

@@ -2,6 +2,8 @@
 
 #include <wherry/core/text.hpp>
 
+#include <shared_mutex>
+
 namespace wherry::inline v0::memory_detail {
 namespace {
 
@@ -195,6 +197,13 @@ result<void> scope_state::load_totals_locked() {
     if (!found) return store->damaged("the totals of a scope's index fail their checksum");
     totals = *found;
   }
+  auto const embedders = store->get(family::vec, generations_key(*id));
+  if (!embedders) return embedders.error();
+  if (*embedders) {
+    auto found = decode_generations(**embedders);
+    if (!found) return store->damaged("the list of a scope's embedders fails its checksum");
+    generations = std::move(*found);
+  }
   totals_loaded_ = true;
   return {};
 }
@@ -206,6 +215,17 @@ result<scope_index*> scope_state::index_locked() {
   if (auto loaded = made->load(*store); !loaded) return loaded.error();
   index = std::move(made);
   return index.get();
+}
+
+result<vector_set*> scope_state::vectors_locked(std::string_view fingerprint) {
+  auto const ready = index_locked();
+  if (!ready) return ready.error();
+  for (auto const& generation : generations) {
+    if (generation.fingerprint != fingerprint) continue;
+    std::unique_lock const writing((*ready)->mutex);
+    return (*ready)->load_vectors(*store, generation);
+  }
+  return static_cast<vector_set*>(nullptr);
 }
 
 }  // namespace wherry::inline v0::memory_detail

@@ -52,15 +52,19 @@ struct scope_state {
   result<void> load_totals_locked();
   /// The index in memory, made when it is first asked for. The scope must have an id.
   result<scope_index*> index_locked();
+  /// The vectors of an embedder; nullptr when there are none of it.
+  result<vector_set*> vectors_locked(std::string_view fingerprint);
 
   std::shared_ptr<store_state> const store;
   scope_name const name;
   std::string const key;
 
   std::mutex mutex;
+  std::mutex maintenance_mutex;  ///< Before `mutex`; held through a whole maintenance.
   std::optional<error> refused;
   std::optional<ulid> id;
   index_totals totals;
+  std::vector<vector_generation> generations;
   std::unique_ptr<scope_index> index;  ///< Once made it stays; its own mutex guards what is in it.
 
  private:

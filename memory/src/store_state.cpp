@@ -218,6 +218,10 @@ result<std::optional<std::pair<std::string, std::string>>> store_state::last(fam
   return found{};
 }
 
+std::filesystem::path store_state::image_path(ulid const& scope, std::uint32_t generation) const {
+  return path / "vectors" / (scope.text() + '-' + std::to_string(generation) + ".graph");
+}
+
 error store_state::damaged(std::string what) const {
   return error{errc::store_damaged, std::move(what), "store", path.string()};
 }

@@ -56,6 +56,8 @@ struct store_state : std::enable_shared_from_this<store_state> {
                                                                   std::string const& end) const;
 
   error damaged(std::string what) const;
+  /// The file of a graph of vectors.
+  std::filesystem::path image_path(ulid const& scope, std::uint32_t generation) const;
   std::shared_ptr<scope_state> scope(scope_name name);
 
   std::filesystem::path const path;

@@ -33,6 +33,11 @@ transaction& transaction::forget(ulid const& record_id) {
   return *this;
 }
 
+transaction& transaction::embed(ulid const& record_id, embedding vector) {
+  operations_.emplace_back(embed_op{record_id, std::move(vector)});
+  return *this;
+}
+
 transaction& transaction::journal(effect_record e) {
   operations_.emplace_back(std::move(e));
   return *this;
@@ -90,6 +95,7 @@ result<void> transaction::add_to(scope_commit& changes, operation& what) {
     return {};
   }
   if (auto const* gone = std::get_if<forget_op>(&what)) return changes.remove(gone->record_id);
+  if (auto const* e = std::get_if<embed_op>(&what)) return changes.embed(e->record_id, e->vector);
   auto& events = std::get<append_op>(what);
   if (events.to.scope_ != scope_.state_)
     return error{errc::invalid_argument, "session \"" + events.to.name() + "\" is not of the transaction's scope",

@@ -14,8 +14,8 @@ namespace wherry::inline v0 {
 
 /// Most records one recall returns.
 inline constexpr std::size_t recall_limit_max = 1000;
-/// How many hits of an arm take part in the fusion.
-inline constexpr std::size_t recall_arm_hits_max = 1000;
+/// How many hits of an arm take part in the fusion of several.
+inline constexpr std::size_t recall_arm_hits_max = 200;
 /// Longest question, in bytes.
 inline constexpr std::size_t recall_text_bytes_max = std::size_t{64} << 10;
 
@@ -48,12 +48,20 @@ struct recall_boosts {
 /// True when records of the kind are long texts: "document", "message", "summary".
 bool is_long_kind(std::string_view kind) noexcept;
 
-/// What to look for. Text, vector or both.
+/// A text as an embedder sees it.
+struct embedding {
+  std::string fingerprint = {};    ///< encoder_info::fingerprint of the embedder: only vectors of one meet.
+  std::vector<float> values = {};  ///< Of any length above zero; it is kept as a unit vector.
+};
+/// Most dimensions of a vector, and most embedders whose vectors one scope keeps.
+inline constexpr std::size_t vector_dimensions_max = 8192;
+inline constexpr std::size_t vector_generations_max = 16;
+
+/// What to look for. Text, vectors or both.
 struct recall_query {
-  std::string text = {};  ///< The question as it was asked.
-  std::vector<float> vector =
-      {};                  ///< Its embedding, by the embedder of the scope's vectors. Empty: the vector arm rests.
-  std::size_t limit = 10;  ///< At most recall_limit_max.
+  std::string text = {};                ///< The question as it was asked.
+  std::vector<embedding> vectors = {};  ///< Its embeddings, one arm each; two while a scope changes its embedder.
+  std::size_t limit = 10;               ///< At most recall_limit_max.
   std::vector<std::string> kinds = {};  ///< Only these; empty: all.
   std::vector<record_tag> tags = {};    ///< Only records with all of these.
   utc_ms as_of = 0;                     ///< What held at that time; 0: what holds now.

@@ -30,6 +30,19 @@ struct scope_name {
   friend bool operator==(scope_name const&, scope_name const&) = default;
 };
 
+struct maintenance_options {
+  std::size_t changes_before_image = 2000;     ///< An image is written when a graph changed so often since the last.
+  double removed_share_before_rebuild = 0.25;  ///< Taken out vectors slow a graph down; beyond this it is made anew.
+};
+
+/// What scope_handle::maintain did.
+struct maintenance_report {
+  std::size_t expired = 0;
+  std::size_t graphs_built = 0;
+  std::size_t images_written = 0;
+  friend bool operator==(maintenance_report const&, maintenance_report const&) = default;
+};
+
 /// A scope of an open store. Only store::scope makes one, so only the program that opened the store can: no text of a
 /// model, a tool or the network ever becomes a scope.
 ///
@@ -53,6 +66,13 @@ class scope_handle {
   /// Finds records: by words, by vector, or both. See recall.hpp for what comes back and why.
   /// Fails with, also: errc::invalid_argument when the query has neither text nor vector or exceeds a bound.
   result<recall_result> recall(recall_query const& query) const;
+
+  /// Ids of records that have no vector of an embedder, oldest first: what is left to embed, for a new record or a new
+  /// embedder.
+  result<std::vector<ulid>> records_without_vector(std::string const& fingerprint, std::size_t limit = 1000) const;
+  /// Takes expired records away; puts a graph over vectors where they are many (see store_options::vectors_exact_max);
+  /// writes images of graphs that changed. Works for minutes where much is new; recall goes on beside it.
+  result<maintenance_report> maintain(maintenance_options options = {}) const;
 
   /// The journal's line of a key. Absent: nullopt.
   result<std::optional<effect_record>> effect(std::string const& key) const;

@@ -27,6 +27,12 @@ struct store_options {
   /// Of a new store: the Snowball stemmer of its texts ("english", "german", ...), empty for none. An existing store
   /// keeps its own. Chinese, Japanese and Korean text is indexed alike with any.
   std::string text_language = "english";
+  /// Keep the vectors of embedders that are new to a scope as one byte a dimension: a quarter of the memory, and a
+  /// cosine that is off by some thousandths.
+  bool vectors_as_int8 = false;
+  /// Above so many vectors scope_handle::maintain puts a graph over them; up to there each is looked at, which is
+  /// exact.
+  std::size_t vectors_exact_max = 20'000;
 };
 
 /// An open store. A cheap handle: copies, scopes and sessions share it; it closes when the last of them goes, and

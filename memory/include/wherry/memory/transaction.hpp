@@ -48,6 +48,9 @@ class transaction {
   /// Takes a record away, with everything made from it. What it said may still lie in deleted space on the disk: to
   /// be rid of it there too, use store::erase. Commit fails with errc::not_found when it is not there.
   transaction& forget(ulid const& record_id);
+  /// Gives a record of the scope, or of this transaction, its vector. Vectors of a fingerprint form a generation; a new
+  /// fingerprint begins one, beside those there are. A changed text loses its vectors.
+  transaction& embed(ulid const& record_id, embedding vector);
   /// Writes a line of the effect journal; effect_record says which changes are allowed.
   transaction& journal(effect_record e);
   /// Adds a job. Returns: its id. A job whose idempotency key is known already is not added, which is no error.
@@ -87,7 +90,12 @@ class transaction {
   struct forget_op {
     ulid record_id;
   };
-  using operation = std::variant<append_op, record, effect_record, outbox_job, finish_op, remember_op, forget_op>;
+  struct embed_op {
+    ulid record_id;
+    embedding vector;
+  };
+  using operation =
+      std::variant<append_op, record, effect_record, outbox_job, finish_op, remember_op, forget_op, embed_op>;
 
   result<void> add_to(memory_detail::scope_commit& changes, operation& what);
 

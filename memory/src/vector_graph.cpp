@@ -1,0 +1,195 @@
+#include "vector_graph.hpp"
+
+#include "bytes.hpp"
+
+#include <hnswlib/hnswlib.h>
+
+#include <algorithm>
+#include <cstring>
+#include <queue>
+
+namespace wherry::inline v0::memory_detail {
+namespace {
+
+struct space_shape {
+  vector_form form;
+  std::size_t dimensions;
+};
+
+float distance(void const* a, void const* b, void const* shape) {
+  auto const& s = *static_cast<space_shape const*>(shape);
+  return 1 - packed_dot(s.form, s.dimensions, static_cast<char const*>(a), static_cast<char const*>(b));
+}
+
+class packed_space final : public hnswlib::SpaceInterface<float> {
+ public:
+  packed_space(vector_form form, std::size_t dimensions) : shape_{form, dimensions} {}
+  size_t get_data_size() override { return packed_bytes(shape_.form, shape_.dimensions); }
+  hnswlib::DISTFUNC<float> get_dist_func() override { return distance; }
+  void* get_dist_func_param() override { return &shape_; }
+
+ private:
+  space_shape shape_;
+};
+
+class number_filter final : public hnswlib::BaseFilterFunctor {
+ public:
+  explicit number_filter(vector_graph::admits const& admits) : admits_(admits) {}
+  bool operator()(hnswlib::labeltype label) override { return admits_(static_cast<std::uint32_t>(label)); }
+
+ private:
+  vector_graph::admits const& admits_;
+};
+
+using graph = hnswlib::HierarchicalNSW<float>;
+
+constexpr std::size_t growth_min = 1024;
+constexpr int level_max = 64;
+
+error damaged(char const* what) {
+  return error{errc::store_damaged, std::string("an image of a vector graph ") + what, "vector_graph"};
+}
+
+}  // namespace
+
+struct vector_graph::impl {
+  packed_space space;
+  std::unique_ptr<graph> index;
+
+  impl(vector_form form, std::size_t dimensions, std::size_t capacity)
+      : space(form, dimensions),
+        index(
+            std::make_unique<graph>(&space, std::max(capacity, growth_min), graph_links, graph_construction_breadth)) {
+    index->setEf(graph_search_breadth);
+  }
+};
+
+vector_graph::vector_graph(vector_form form, std::size_t dimensions, std::size_t capacity)
+    : impl_(std::make_unique<impl>(form, dimensions, capacity)) {}
+vector_graph::vector_graph(vector_graph&&) noexcept = default;
+vector_graph& vector_graph::operator=(vector_graph&&) noexcept = default;
+vector_graph::~vector_graph() = default;
+
+std::size_t vector_graph::size() const { return impl_->index->cur_element_count; }
+std::size_t vector_graph::removed() const { return impl_->index->num_deleted_; }
+
+std::vector<std::uint32_t> vector_graph::numbers() const {
+  std::vector<std::uint32_t> out;
+  for (auto const& [label, place] : impl_->index->label_lookup_)
+    if (!impl_->index->isMarkedDeleted(place)) out.push_back(static_cast<std::uint32_t>(label));
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+bool vector_graph::contains(std::uint32_t number) const {
+  auto const at = impl_->index->label_lookup_.find(number);
+  return at != impl_->index->label_lookup_.end() && !impl_->index->isMarkedDeleted(at->second);
+}
+
+void vector_graph::add(std::uint32_t number, char const* packed) {
+  auto& index = *impl_->index;
+  if (auto const known = index.label_lookup_.find(number); known != index.label_lookup_.end()) {
+    if (index.isMarkedDeleted(known->second)) index.unmarkDelete(number);
+    index.addPoint(packed, number);  // takes the new vector and mends the links
+    return;
+  }
+  if (index.cur_element_count == index.max_elements_) index.resizeIndex(index.max_elements_ * 3 / 2);
+  index.addPoint(packed, number);
+}
+
+void vector_graph::remove(std::uint32_t number) {
+  if (contains(number)) impl_->index->markDelete(number);
+}
+
+char const* vector_graph::packed(std::uint32_t number) const {
+  auto const at = impl_->index->label_lookup_.find(number);
+  return at == impl_->index->label_lookup_.end() ? nullptr : impl_->index->getDataByInternalId(at->second);
+}
+
+std::vector<scored_number> vector_graph::search(char const* packed, std::size_t count, admits const& filter) const {
+  if (size() == 0 || count == 0) return {};
+  number_filter functor(filter);
+  auto found = impl_->index->searchKnn(packed, count, filter ? &functor : nullptr);
+  std::vector<scored_number> out(found.size());
+  for (auto place = out.size(); place-- > 0; found.pop())
+    out[place] = {static_cast<std::uint32_t>(found.top().second), 1 - found.top().first};
+  return out;
+}
+
+std::string vector_graph::image() const {
+  auto const& index = *impl_->index;
+  std::size_t const count = index.cur_element_count;
+  std::string out;
+  put_be(out, static_cast<std::uint32_t>(count));
+  put_be(out, static_cast<std::uint32_t>(index.size_data_per_element_));
+  put_be(out, static_cast<std::uint32_t>(index.size_links_per_element_));
+  put_be(out, static_cast<std::uint32_t>(index.maxlevel_));
+  put_be(out, static_cast<std::uint32_t>(index.enterpoint_node_));
+  out.append(index.data_level0_memory_, count * index.size_data_per_element_);
+  for (std::size_t i = 0; i < count; ++i) {
+    auto const levels = static_cast<std::uint32_t>(index.element_levels_[i]);
+    put_be(out, levels);
+    if (levels) out.append(index.linkLists_[i], levels * index.size_links_per_element_);
+  }
+  return out;
+}
+
+namespace {
+
+/// Whether every link of every level names a vector that is there on that level.
+bool links_hold(graph& index) {
+  auto const count = static_cast<hnswlib::tableint>(index.cur_element_count);
+  for (hnswlib::tableint i = 0; i < count; ++i)
+    for (int level = 0; level <= index.element_levels_[i]; ++level) {
+      auto* const list = index.get_linklist_at_level(i, level);
+      auto const links = index.getListCount(list);
+      if (links > (level == 0 ? index.maxM0_ : index.maxM_)) return false;
+      auto const* const to = reinterpret_cast<hnswlib::tableint const*>(list + 1);
+      for (std::size_t k = 0; k < links; ++k)
+        if (to[k] >= count || to[k] == i || index.element_levels_[to[k]] < level) return false;
+    }
+  return true;
+}
+
+}  // namespace
+
+result<vector_graph> vector_graph::from_image(vector_form form, std::size_t dimensions, std::string_view image) {
+  byte_reader in(image);
+  auto const count = in.be<std::uint32_t>(), element = in.be<std::uint32_t>(), links = in.be<std::uint32_t>(),
+             max_level = in.be<std::uint32_t>(), enter = in.be<std::uint32_t>();
+  if (!in.ok() || std::uint64_t{count} * packed_bytes(form, dimensions) > image.size()) return damaged("is cut short");
+  vector_graph out(form, dimensions, count + count / 4);
+  auto& index = *out.impl_->index;
+  if (element != index.size_data_per_element_ || links != index.size_links_per_element_)
+    return damaged("has vectors of another shape");
+  auto const level0 = in.take(std::size_t{count} * element);
+  if (!in.ok()) return damaged("is cut short");
+  std::memcpy(index.data_level0_memory_, level0.data(), level0.size());
+  for (std::uint32_t i = 0; i < count; ++i) {
+    auto const levels = in.be<std::uint32_t>();
+    if (!in.ok() || levels > static_cast<std::uint32_t>(level_max)) return damaged("has a level that cannot be");
+    auto const bytes = in.take(std::size_t{levels} * links);
+    if (!in.ok()) return damaged("is cut short");
+    index.element_levels_[i] = static_cast<int>(levels);
+    index.linkLists_[i] = nullptr;
+    if (levels) {
+      index.linkLists_[i] = static_cast<char*>(std::malloc(bytes.size()));
+      if (!index.linkLists_[i]) return damaged("needs more memory than there is");
+      std::memcpy(index.linkLists_[i], bytes.data(), bytes.size());
+    }
+    index.cur_element_count = i + 1;  // so that what was allocated is given back
+    if (!index.label_lookup_.emplace(index.getExternalLabel(i), i).second) return damaged("has a vector twice");
+    if (index.isMarkedDeleted(i)) ++index.num_deleted_;
+  }
+  if (!in.complete()) return damaged("is longer than it says");
+  if (count > 0 && (enter >= count || max_level > static_cast<std::uint32_t>(level_max) ||
+                    index.element_levels_[enter] != static_cast<int>(max_level)))
+    return damaged("begins at a vector that is not there");
+  index.enterpoint_node_ = enter;
+  index.maxlevel_ = static_cast<int>(max_level);
+  if (count == 0) index.maxlevel_ = -1;
+  if (!links_hold(index)) return damaged("has a link to a vector that is not there");
+  return out;
+}
+
+}  // namespace wherry::inline v0::memory_detail
