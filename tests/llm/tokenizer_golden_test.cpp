@@ -6,7 +6,6 @@
 #include "shared_data.hpp"
 
 #include <catch2/catch_test_macros.hpp>
-#include <catch2/generators/catch_generators.hpp>
 #include <nlohmann/json.hpp>
 
 using namespace wherry;
@@ -65,13 +64,8 @@ std::vector<std::string> texts_of(std::string const& all) {
   return texts;
 }
 
-}  // namespace
-
-TEST_CASE("ids and bytes equal the golden ones of each vocabulary", "[tokenizer]") {
-  auto const name = GENERATE("spm", "spm-no-prefix", "spm-specials", "bpe-gpt-2", "bpe-llama-bpe", "bpe-olmo",
-                             "bpe-qwen2", "bpe-refact", "bpe-smaug-bpe", "unigram-t5", "unigram-xlmr", "wordpiece");
-  CAPTURE(name);
-  auto const path = wherry_test::shared("models/golden/tokenizers/" + std::string(name) + ".json");
+void check_golden(std::string const& name) {
+  auto const path = wherry_test::shared("models/golden/tokenizers/" + name + ".json");
   auto const golden = json::parse(wherry_test::read_file(path));
   auto const t = tokenizer_of("models/golden/" + golden.at("from_model").get<std::string>());
 
@@ -86,9 +80,7 @@ TEST_CASE("ids and bytes equal the golden ones of each vocabulary", "[tokenizer]
   check_token_bytes(t, golden);
 }
 
-TEST_CASE("ids equal the published ones of complete vocabularies", "[tokenizer]") {
-  std::string const name = GENERATE("llama-spm", "gpt-2", "falcon", "starcoder", "deepseek-llm", "bert-bge");
-  CAPTURE(name);
+void check_published(std::string const& name) {
   auto const base = "data/tokenizers/ggml-vocab-" + name + ".gguf";
   auto const t = tokenizer_of(base);
   auto const texts = texts_of(wherry_test::read_file(wherry_test::shared(base + ".inp")));
@@ -106,3 +98,26 @@ TEST_CASE("ids equal the published ones of complete vocabularies", "[tokenizer]"
     if (t.family() != "wordpiece") CHECK(t.decode(ids) == text);  // WordPiece keeps neither case nor spacing
   }
 }
+
+}  // namespace
+
+// A line of ctest for each vocabulary.
+TEST_CASE("ids and bytes equal the golden ones: spm", "[tokenizer]") { check_golden("spm"); }
+TEST_CASE("ids and bytes equal the golden ones: spm-no-prefix", "[tokenizer]") { check_golden("spm-no-prefix"); }
+TEST_CASE("ids and bytes equal the golden ones: spm-specials", "[tokenizer]") { check_golden("spm-specials"); }
+TEST_CASE("ids and bytes equal the golden ones: bpe-gpt-2", "[tokenizer]") { check_golden("bpe-gpt-2"); }
+TEST_CASE("ids and bytes equal the golden ones: bpe-llama-bpe", "[tokenizer]") { check_golden("bpe-llama-bpe"); }
+TEST_CASE("ids and bytes equal the golden ones: bpe-olmo", "[tokenizer]") { check_golden("bpe-olmo"); }
+TEST_CASE("ids and bytes equal the golden ones: bpe-qwen2", "[tokenizer]") { check_golden("bpe-qwen2"); }
+TEST_CASE("ids and bytes equal the golden ones: bpe-refact", "[tokenizer]") { check_golden("bpe-refact"); }
+TEST_CASE("ids and bytes equal the golden ones: bpe-smaug-bpe", "[tokenizer]") { check_golden("bpe-smaug-bpe"); }
+TEST_CASE("ids and bytes equal the golden ones: unigram-t5", "[tokenizer]") { check_golden("unigram-t5"); }
+TEST_CASE("ids and bytes equal the golden ones: unigram-xlmr", "[tokenizer]") { check_golden("unigram-xlmr"); }
+TEST_CASE("ids and bytes equal the golden ones: wordpiece", "[tokenizer]") { check_golden("wordpiece"); }
+
+TEST_CASE("ids equal the published ones: llama-spm", "[tokenizer]") { check_published("llama-spm"); }
+TEST_CASE("ids equal the published ones: gpt-2", "[tokenizer]") { check_published("gpt-2"); }
+TEST_CASE("ids equal the published ones: falcon", "[tokenizer]") { check_published("falcon"); }
+TEST_CASE("ids equal the published ones: starcoder", "[tokenizer]") { check_published("starcoder"); }
+TEST_CASE("ids equal the published ones: deepseek-llm", "[tokenizer]") { check_published("deepseek-llm"); }
+TEST_CASE("ids equal the published ones: bert-bge", "[tokenizer]") { check_published("bert-bge"); }

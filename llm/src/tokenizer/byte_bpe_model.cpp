@@ -64,6 +64,11 @@ class pair_table {
     if (cell.id == no_symbol) cell = {key_of(left, right), rank, id};  // of two equal merges the first counts
   }
 
+  // Asks for the memory that insert or find will need.
+  void prepare(std::uint32_t left, std::uint32_t right) const {
+    __builtin_prefetch(&slots_[first_place_of(key_of(left, right))]);
+  }
+
   std::optional<merge_rule> find(std::uint32_t left, std::uint32_t right) const {
     auto const& cell = slots_[place_of(key_of(left, right))];
     if (cell.id == no_symbol) return std::nullopt;
@@ -79,10 +84,14 @@ class pair_table {
 
   static std::uint64_t key_of(std::uint32_t left, std::uint32_t right) { return std::uint64_t{left} << 32 | right; }
 
+  std::size_t first_place_of(std::uint64_t key) const {
+    return (key ^ key >> 29) * 0x9E3779B97F4A7C15u >> 20 & (slots_.size() - 1);
+  }
+
   // The slot of a key, or the free one where it would stand. At least half of them are free.
   std::size_t place_of(std::uint64_t key) const {
     auto const mask = slots_.size() - 1;
-    auto at = (key ^ key >> 29) * 0x9E3779B97F4A7C15u >> 20 & mask;
+    auto at = first_place_of(key);
     while (slots_[at].id != no_symbol && slots_[at].key != key) at = (at + 1) & mask;
     return at;
   }
@@ -135,25 +144,14 @@ class byte_bpe_model final : public text_model {
   byte_bpe_model(vocabulary const& vocab, splitter words, bool whole_words_first,
                  std::vector<std::string_view> const& merges)
       : vocab_(vocab), words_(std::move(words)), whole_words_first_(whole_words_first), rules_(merges.size()) {
-    std::unordered_map<std::string, std::uint32_t> between;
-    auto const number_of = [&](std::string_view piece) {
-      if (auto const id = vocab.find_text(piece)) return static_cast<std::uint32_t>(*id);
-      auto const fresh = static_cast<std::uint32_t>(vocab.size() + between.size());
-      return between.emplace(piece, fresh).first->second;
-    };
-    for (std::size_t b = 0; b < 256; ++b) byte_symbols_[b] = number_of(alphabet().spelled[b]);
-    std::string joined;
-    std::uint32_t result = 0;
-    for (std::uint32_t rank = 0; rank < merges.size(); ++rank) {
-      auto const gap = merges[rank].find(' ', 1);
-      auto const left = merges[rank].substr(0, gap), right = merges[rank].substr(gap + 1);
-      joined.assign(left).append(right);
-      // Most files have the tokens in the order of the merges that make them.
-      auto const next = static_cast<token_id>(result + 1);
-      bool const is_next = vocab.spells_differ && vocab.contains(next) && vocab.piece(next) == joined;
-      result = is_next && vocab.may_be_text(next) ? result + 1 : number_of(joined);
-      rules_.insert(number_of(left), number_of(right), rank, result);
+    for (std::size_t b = 0; b < 256; ++b) {
+      auto const& spelled = alphabet().spelled[b];
+      byte_symbols_[b] = number_of(spelled, vocab.find_text(spelled).value_or(-1));
     }
+    for (std::size_t begin = 0; begin < merges.size(); begin += merge_batch::size_max)
+      add_merges(std::span(merges).subspan(begin, std::min(merge_batch::size_max, merges.size() - begin)),
+                 static_cast<std::uint32_t>(begin));
+    between_.clear();
     spell_tokens();
   }
 
@@ -172,6 +170,47 @@ class byte_bpe_model final : public text_model {
   }
 
  private:
+  // Some merges at a time: what takes long is waiting for memory, which many can do at once.
+  struct merge_batch {
+    static constexpr std::size_t size_max = 64;
+
+    std::string joined;                    // what the merges make, one behind the other
+    std::vector<std::string_view> wanted;  // for each merge: left, right, what they make
+    std::vector<token_id> found;
+    std::vector<std::array<std::uint32_t, 3>> numbers;
+  };
+
+  void add_merges(std::span<std::string_view const> merges, std::uint32_t first_rank) {
+    auto& [joined, wanted, found, numbers] = batch_;
+    joined.clear();
+    for (auto const merge : merges)
+      joined.append(merge.substr(0, merge.find(' ', 1))).append(merge.substr(merge.find(' ', 1) + 1));
+    wanted.clear();
+    std::string_view rest = joined;
+    for (auto const merge : merges) {
+      auto const gap = merge.find(' ', 1);
+      wanted.insert(wanted.end(), {merge.substr(0, gap), merge.substr(gap + 1), rest.substr(0, merge.size() - 1)});
+      rest.remove_prefix(merge.size() - 1);
+    }
+    found.resize(wanted.size());
+    vocab_.find_texts(wanted, found);
+    numbers.resize(merges.size());
+    for (std::size_t i = 0; i < merges.size(); ++i) {
+      for (std::size_t part = 0; part < 3; ++part)
+        numbers[i][part] = number_of(wanted[i * 3 + part], found[i * 3 + part]);
+      rules_.prepare(numbers[i][0], numbers[i][1]);
+    }
+    for (std::size_t i = 0; i < merges.size(); ++i)
+      rules_.insert(numbers[i][0], numbers[i][1], first_rank + static_cast<std::uint32_t>(i), numbers[i][2]);
+  }
+
+  // The number of a piece that has this id, or none (-1).
+  std::uint32_t number_of(std::string_view piece, token_id id) {
+    if (id >= 0) return static_cast<std::uint32_t>(id);
+    auto const fresh = static_cast<std::uint32_t>(vocab_.size() + between_.size());
+    return between_.emplace(piece, fresh).first->second;
+  }
+
   // The bytes of all tokens, one behind the other.
   void spell_tokens() {
     token_ends_.reserve(vocab_.size() + 1);
@@ -225,6 +264,8 @@ class byte_bpe_model final : public text_model {
   bool whole_words_first_;
   pair_table rules_;
   std::array<std::uint32_t, 256> byte_symbols_{};
+  std::unordered_map<std::string, std::uint32_t> between_;  // while the merges are read
+  merge_batch batch_;
   std::string token_bytes_;
   std::vector<std::size_t> token_ends_;  // token i is [token_ends_[i], token_ends_[i + 1])
 };

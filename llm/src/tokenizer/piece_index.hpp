@@ -3,9 +3,12 @@
 
 #include <wherry/llm/sampling.hpp>
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -35,20 +38,38 @@ inline std::uint64_t hash_of(std::string_view text) noexcept {
 
 class piece_index {
  public:
-  // Of equal pieces the lowest id counts. The pieces must be the same ones in every later call. Returns: whether no two
-  // are equal.
-  bool build(std::vector<std::string_view> const& pieces) {
-    bool all_differ = true;
+  // Of equal pieces the lowest id counts. The pieces must be the same ones in every later call.
+  void build(std::vector<std::string_view> const& pieces) {
     slots_.assign(std::bit_ceil(pieces.size() * 2 + 2), {});
     for (std::size_t i = 0; i < pieces.size(); ++i) {
       auto const hash = hash_of(pieces[i]);
       auto& s = slots_[place_of(hash, pieces[i], pieces)];
-      if (s.id < 0)
-        s = {tag_of(hash), static_cast<token_id>(i)};
-      else
-        all_differ = false;
+      if (s.id < 0) s = {tag_of(hash), static_cast<token_id>(i)};
     }
-    return all_differ;
+  }
+
+  // As find, for many: memory is asked for all before any is needed. `ids` is as long as `wanted`.
+  void find_many(std::span<std::string_view const> wanted, std::span<token_id> ids,
+                 std::vector<std::string_view> const& pieces) const {
+    constexpr std::size_t together = 64;
+    std::array<std::uint64_t, together> hashes;
+    auto const mask = slots_.size() - 1;
+    for (std::size_t begin = 0; begin < wanted.size(); begin += together) {
+      auto const count = std::min(together, wanted.size() - begin);
+      for (std::size_t i = 0; i < count; ++i) {
+        hashes[i] = hash_of(wanted[begin + i]);
+        __builtin_prefetch(&slots_[hashes[i] >> 32 & mask]);
+      }
+      for (auto const pass : {0, 1})
+        for (std::size_t i = 0; i < count; ++i) {
+          auto const id = slots_[hashes[i] >> 32 & mask].id;
+          if (id < 0) continue;
+          auto const& piece = pieces[static_cast<std::size_t>(id)];
+          pass == 0 ? __builtin_prefetch(&piece) : __builtin_prefetch(piece.data());
+        }
+      for (std::size_t i = 0; i < count; ++i)
+        ids[begin + i] = slots_[place_of(hashes[i], wanted[begin + i], pieces)].id;
+    }
   }
 
   // -1 when there is none.

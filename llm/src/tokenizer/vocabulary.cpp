@@ -47,7 +47,7 @@ result<void> vocabulary::read_tokens() {
         "tokenizer.ggml.tokens is absent, empty or longer than " + std::to_string(vocabulary_tokens_max) + " strings",
         file);
   pieces = std::move(*tokens);
-  spells_differ = ids.build(pieces);
+  ids.build(pieces);
   for (auto const piece : pieces) longest_piece_bytes = std::max(longest_piece_bytes, piece.size());
   return {};
 }
@@ -153,6 +153,12 @@ std::optional<token_id> vocabulary::find_text(std::string_view piece) const {
   if (piece.size() > longest_piece_bytes) return std::nullopt;
   auto const id = find(piece);
   return id && may_be_text(*id) ? id : std::nullopt;
+}
+
+void vocabulary::find_texts(std::span<std::string_view const> wanted, std::span<token_id> found) const {
+  ids.find_many(wanted, found, pieces);
+  for (auto& id : found)
+    if (id >= 0 && !may_be_text(id)) id = -1;
 }
 
 }  // namespace wherry::inline v0::detail

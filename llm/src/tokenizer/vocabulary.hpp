@@ -17,8 +17,7 @@ struct vocabulary {
   gguf_file file;  // keeps the pieces alive
   std::vector<std::string_view> pieces;
   std::vector<token_kind> kinds;
-  piece_index ids;            // the lowest id of each spelling
-  bool spells_differ = true;  // no spelling stands twice
+  piece_index ids;  // the lowest id of each spelling
   std::size_t longest_piece_bytes = 0;
 
   std::optional<token_id> bos, eos, unknown, cls, sep, pad, mask;
@@ -46,6 +45,8 @@ struct vocabulary {
   bool may_be_text(token_id id) const noexcept { return !is_special(id) && kind(id) != token_kind::byte; }
   // What plain text may become by itself: neither special nor user-defined, nor a byte, nor unused.
   bool is_text(token_id id) const noexcept { return kind(id) == token_kind::normal; }
+  // As find_text, for many; -1 for what there is not.
+  void find_texts(std::span<std::string_view const> wanted, std::span<token_id> found) const;
   // Control and unknown tokens: text spells them with permission only, and they decode to nothing unless shown.
   bool is_special(token_id id) const noexcept {
     return kind(id) == token_kind::control || kind(id) == token_kind::unknown;
