@@ -106,6 +106,15 @@ void transformer::embed(std::span<token_id const> ids, pass& p) const {
   if (p.watch) p.watch->embedded({p.hidden, p.tokens * config_.width}, config_.width);
 }
 
+std::vector<float> transformer::logits_of(std::span<float const> row, worker_pool& pool) const {
+  segment const run{0, 1, 0, nullptr};
+  pass p(config_, kernels_, pool, {.segments = std::span(&run, 1)});
+  std::copy(row.begin(), row.end(), p.hidden);
+  std::vector<float> logits(config_.vocabulary);
+  predict(p, logits);
+  return logits;
+}
+
 void transformer::predict(pass& p, std::span<float> logits) const {
   std::size_t const rows = logits.size() / config_.vocabulary;
   if (rows == 0) return;

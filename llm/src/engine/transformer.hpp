@@ -55,6 +55,9 @@ class transformer {
     return forward(ids, tokens_before, pool, logits, forward_options{});
   }
 
+  /// Logits that one row of a residual stream would give if the layers ended there. [vocabulary]
+  std::vector<float> logits_of(std::span<float const> row, worker_pool& pool) const;
+
  private:
   transformer(gguf_file file, kernel_set set, config const& c, decoder_weights weights);
   void read_chunk(std::span<token_id const> ids, sequence& tokens_before, worker_pool& pool, std::span<float> logits,
