@@ -4,6 +4,7 @@
 
 #include <wherry/mcp/serve.hpp>
 
+#include <cstdlib>
 #include <iostream>
 #include <string>
 #include <string_view>
@@ -26,6 +27,11 @@ int main(int argc, char** argv) {
   server.add(w::mcp::tool("echo", "Says it back.", {"message"}, echo).reads().inline_run());
   server.add(w::mcp::tool("add", "Adds two numbers.", {"a", "b"}, add).reads().inline_run());
   if (argc == 2 && std::string_view(argv[1]) == "--stdio") return w::mcp::serve_stdio(server);
+  if (argc == 3 && std::string_view(argv[1]) == "--port") {
+    w::mcp::http_endpoint_options options;
+    options.http.port = static_cast<std::uint16_t>(std::atoi(argv[2]));
+    return w::mcp::serve_http(server, options);
+  }
   std::cerr << "usage: mcp_echo_server --stdio | --port N\n";
   return 2;
 }

@@ -364,6 +364,13 @@ result<void> server::add_skill(std::string path, std::vector<skill_file> files) 
   auto made = make_skill(std::move(path), std::move(files));
   if (!made) return std::move(made).error();
   auto item = std::make_shared<skill_data>(std::move(*made));
+  // Its SKILL.md is a resource like any other, so that it is found without the extension too.
+  auto const& main = item->files.at(item->uri);
+  auto const front = member(item->entry, "frontmatter");
+  add(resource(item->uri, string_member(front, "name").value_or(""), string_member(front, "description").value_or(""),
+               main.mime_type, [text = main] { return text; })
+          .inline_run()
+          .size(main.data.size()));
   change_catalog(*state_, [&](catalog& c) { return put<skill_data>(c.skills, item, by_uri), true; });
   resources_changed();
   return {};

@@ -19,6 +19,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <iostream>
@@ -160,7 +161,12 @@ class stdio_connection final : public reply, public std::enable_shared_from_this
     if (failure_) return;
     if (pending_bytes() + message.size() > options_.outbound_max)
       return fail({errc::limit_reached, "the peer does not take what it is sent", "mcp.serve_stdio"});
-    outgoing_.append(message).push_back('\n');
+    auto const at = outgoing_.size();
+    outgoing_.append(message);
+    // A line end within JSON is white space between its tokens: a schema that somebody laid out nicely, say.
+    if (message.find('\n') != std::string_view::npos)
+      std::replace(outgoing_.begin() + static_cast<std::ptrdiff_t>(at), outgoing_.end(), '\n', ' ');
+    outgoing_ += '\n';
     if (!batching_) flush();
   }
 

@@ -1,12 +1,16 @@
 #pragma once
-// Serving a server: over standard input and output, or any other pair of descriptors.
+// Serving a server: over standard input and output (or any other pair of descriptors), and over Streamable HTTP.
 
 #include <wherry/core/result.hpp>
 #include <wherry/core/task.hpp>
+#include <wherry/http/server.hpp>
 #include <wherry/mcp/server.hpp>
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
 
 namespace wherry::inline v0::mcp {
 
@@ -27,5 +31,48 @@ task<result<void>> async_serve_stdio(server s, stdio_options options = {});
 
 /// The same, blocking. Returns an exit code: 0, or 1 after saying on standard error what went wrong.
 int serve_stdio(server const& s, stdio_options options = {});
+
+/// Streamable HTTP, for both eras on one endpoint. A request of the stateless era is answered on its own; one of the
+/// handshake era belongs to a session (Mcp-Session-Id).
+struct http_endpoint_options {
+  http_server_options http = {};                    ///< Loopback, Host and Origin checks on, unless told otherwise.
+  std::string path = "/mcp";                        ///< Of the endpoint; everything else is 404.
+  std::size_t sessions_max = 1024;                  ///< Of the handshake era; beyond, the one idle the longest ends.
+  std::chrono::milliseconds session_idle{300'000};  ///< A session that nobody uses for so long ends.
+  std::chrono::milliseconds stream_after{10'000};   ///< An answer that is not there by then is streamed.
+  std::chrono::milliseconds keep_alive{15'000};     ///< Between two signs of life on a silent stream.
+  std::size_t stream_bytes_max = std::size_t{4}
+                                 << 20;  ///< Messages waiting for a slow reader; beyond, notifications go.
+  /// Asked before anything else; false when it has answered the exchange itself (a challenge, say).
+  std::function<task<bool>(http_exchange&)> guard = {};
+};
+
+/// A listening endpoint. Move-only; belongs to its executor, which one thread serves.
+class http_endpoint {
+ public:
+  /// Fails with: as http_server::start.
+  static result<http_endpoint> start(boost::asio::any_io_executor executor, server s,
+                                     http_endpoint_options options = {});
+  http_endpoint(http_endpoint&&) noexcept;
+  http_endpoint& operator=(http_endpoint&&) noexcept;
+  ~http_endpoint();
+
+  std::uint16_t port() const noexcept;
+  /// "http://127.0.0.1:8080/mcp".
+  std::string url() const;
+  std::size_t sessions() const noexcept;
+  http_server::snapshot stats() const noexcept;
+  /// Graceful end: streams end, calls under way get `grace`.
+  task<void> async_stop(std::chrono::milliseconds grace = std::chrono::seconds(5));
+
+  struct impl;
+
+ private:
+  explicit http_endpoint(std::shared_ptr<impl> i) noexcept;
+  std::shared_ptr<impl> impl_;
+};
+
+/// Serves until SIGINT or SIGTERM; blocking. Says on standard error where it listens. Returns an exit code.
+int serve_http(server const& s, http_endpoint_options options = {});
 
 }  // namespace wherry::inline v0::mcp

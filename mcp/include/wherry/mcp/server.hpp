@@ -250,6 +250,8 @@ class server {
  public:
   server(std::string name, std::string version, server_options options = {});
   explicit server(implementation about, server_options options = {});
+  /// Another handle to a server.
+  explicit server(std::shared_ptr<detail::server_state> state) noexcept : state_(std::move(state)) {}
 
   server& add(tool t);
   server& add(wherry::tool t) { return add(tool(std::move(t))); }
