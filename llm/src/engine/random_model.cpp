@@ -11,9 +11,7 @@ namespace {
 
 std::string wrong_option(random_model_options const& o) {
   auto const within = [](std::uint32_t value, std::uint32_t most) { return value >= 1 && value <= most; };
-  bool const typed = o.type == tensor_type::f32 || o.type == tensor_type::f16 || o.type == tensor_type::bf16 ||
-                     o.type == tensor_type::q8_0;
-  if (!typed) return "type must be F32, F16, BF16 or Q8_0";
+  if (!engine::can_pack(o.type)) return "type must be one of " + engine::packable_type_names();
   if (!within(o.layers, 64)) return "layers must be from 1 to 64";
   if (!within(o.heads, 64)) return "heads must be from 1 to 64";
   if (!within(o.kv_heads, o.heads) || o.heads % o.kv_heads != 0) return "kv_heads must divide heads";
@@ -21,8 +19,8 @@ std::string wrong_option(random_model_options const& o) {
     return "width must be a multiple of 2 * heads, at most 4096";
   if (!within(o.feed_forward, 16384)) return "feed_forward must be from 1 to 16384";
   if (!within(o.context_length, 1 << 20)) return "context_length must be from 1 to 1048576";
-  if (o.type == tensor_type::q8_0 && (o.width % 32 != 0 || o.feed_forward % 32 != 0))
-    return "width and feed_forward must be multiples of 32 for Q8_0";
+  if (auto const block = layout_of(o.type).elements; o.width % block != 0 || o.feed_forward % block != 0)
+    return "width and feed_forward must be multiples of " + std::to_string(block) + " for " + to_string(o.type);
   return {};
 }
 

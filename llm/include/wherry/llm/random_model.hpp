@@ -10,9 +10,10 @@ namespace wherry::inline v0 {
 /// Shape and type of a random model. The defaults give some 200,000 weights.
 struct random_model_options {
   std::uint64_t seed = 1;
-  tensor_type type = tensor_type::f32;  ///< Of the matrices: F32, F16, BF16 or Q8_0. Vectors are F32.
-  std::uint32_t width = 96;             ///< A multiple of 2 * heads, and of 32 for Q8_0; at most 4096.
-  std::uint32_t feed_forward = 192;     ///< At most 16384; a multiple of 32 for Q8_0.
+  tensor_type type = tensor_type::f32;  ///< Of the matrices: F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1,
+                                        ///< Q4_K, Q5_K or Q6_K. Vectors are F32.
+  std::uint32_t width = 96;             ///< A multiple of 2 * heads, and of the type's block; at most 4096.
+  std::uint32_t feed_forward = 192;     ///< At most 16384; a multiple of the type's block.
   std::uint32_t layers = 2;             ///< 1 to 64.
   std::uint32_t heads = 6;              ///< 1 to 64.
   std::uint32_t kv_heads = 2;           ///< Divides `heads`.
