@@ -8,6 +8,8 @@
 #include "terminal.hpp"
 #include "version.hpp"
 
+#include <wherry/llm/quantize.hpp>
+
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -80,6 +82,7 @@ class grammar {
   void add_run();
   void add_session();
   void add_model();
+  void add_quantize(CLI::App& under);
   void add_doctor();
   void add_completion();
 
@@ -256,6 +259,22 @@ void grammar::add_session() {
   }
 }
 
+void grammar::add_quantize(CLI::App& under) {
+  auto& made = *command(
+      under, "quantize", "Write a GGUF file with narrower weights", [this] { return model_quantize_command(into_); },
+      "Types: " + quantize_type_names() +
+          "\nThe file is written beside its place and renamed at the end.\n\nExample:\n"
+          "  wherry model quantize qwen2.5-0.5b-instruct-f16.gguf qwen2.5-0.5b-instruct-q4_k_m.gguf Q4_K_M");
+  made.add_option("IN", into_.file, "The GGUF file to read; of a split model its first one")->required()->type_name("");
+  made.add_option("OUT", into_.quantize.to, "The GGUF file to write")->required()->type_name("");
+  made.add_option("TYPE", into_.quantize.type, "What the matrices become")->required()->type_name("");
+  made.add_flag("--requantize", into_.quantize.requantize, "Also convert weights that are quantised already");
+  made.add_option("--threads", into_.model.threads, "Threads that compute; default: one per core, at most 8")
+      ->check(CLI::Range(1, threads_max))
+      ->type_name("N");
+  json_option(made);
+}
+
 void grammar::add_model() {
   auto& group = *command(app_, "model", "Look at models", nullptr);
   group.require_subcommand(1);
@@ -266,6 +285,7 @@ void grammar::add_model() {
   model_options(info, false);
   json_option(info);
   info.add_flag("-v,--verbose", into_.output.verbose, "All metadata too")->group("Output");
+  add_quantize(group);
 }
 
 void grammar::add_doctor() {

@@ -34,6 +34,13 @@ struct store_settings {
   std::string scope = "local/default";  ///< TENANT/USER.
 };
 
+/// model quantize: where to, and how.
+struct quantize_settings {
+  std::string to;
+  std::string type;
+  bool requantize = false;
+};
+
 struct output_settings {
   bool as_json = false;
   bool events = false;
@@ -46,12 +53,13 @@ struct settings {
   agent_settings agent;
   store_settings store;
   output_settings output;
+  quantize_settings quantize;
 
   std::optional<std::string> text;  ///< ask: the question.
   std::string session;              ///< ask, chat, session show|export: its name.
-  std::string file;                 ///< run: the scenario; model info: the GGUF; session export: the output.
-  std::string shell;                ///< completion: bash or zsh.
-  bool yes = false;                 ///< run: calls that would ask are allowed.
+  std::string file;   ///< run: the scenario; model info, model quantize: the GGUF; session export: the output.
+  std::string shell;  ///< completion: bash or zsh.
+  bool yes = false;   ///< run: calls that would ask are allowed.
 };
 
 }  // namespace wherry::cli
