@@ -4,6 +4,7 @@
 #include "engine/tensor_rows.hpp"
 #include "engine/worker_pool.hpp"
 #include "gguf/aside_file.hpp"
+#include "gguf/file_image.hpp"
 #include "gguf/gguf_access.hpp"
 #include "gguf/gguf_header.hpp"
 
@@ -18,7 +19,7 @@ namespace {
 
 using namespace engine;
 
-constexpr std::size_t piece_weights_max = 1 << 22;
+constexpr std::size_t piece_weights_max = 1 << 22;  // but a row at least
 constexpr unsigned threads_default_max = 8;
 constexpr std::uint32_t quantization_version = 2;  // of GGUF's block formats
 
@@ -122,6 +123,7 @@ class quantizer {
       auto const piece = type == tensor.type ? from : convert(tensor, from, row, count, type);
       if (failure_) return *failure_;
       if (auto w = out.write(piece); !w) return w;
+      detail::file_image::forget(from);
       written += piece.size();
       progress_.weights_done += count * columns;
       if (auto go_on = tell(tensor.name); !go_on) return go_on;

@@ -40,6 +40,13 @@ result<file_image> file_image::map(std::filesystem::path const& path) {
   return file_image(mapping, size);
 }
 
+void file_image::forget(std::span<std::uint8_t const> mapped) noexcept {
+  auto const page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  auto const first = reinterpret_cast<std::uintptr_t>(mapped.data()), begin = (first + page - 1) / page * page;
+  auto const end = (first + mapped.size()) / page * page;  // whole pages only: the others hold neighbours
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
 file_image::file_image(file_image&& other) noexcept
     : mapping_(std::exchange(other.mapping_, nullptr)),
       owned_(std::move(other.owned_)),

@@ -22,6 +22,10 @@ class file_image {
 
   std::span<std::uint8_t const> bytes() const noexcept { return bytes_; }
 
+  // Lets the system take back the pages of bytes that were read and will hardly be read again. They must be part of a
+  // mapping; reading them again reads the file again.
+  static void forget(std::span<std::uint8_t const> mapped) noexcept;
+
  private:
   file_image(void* mapping, std::size_t size) noexcept
       : mapping_(mapping), bytes_(static_cast<std::uint8_t const*>(mapping), size) {}
