@@ -15,26 +15,43 @@ error translated(failure const& f, std::string_view where) {
   return {f.code, (f.at ? to_string(*f.at) + ": " : std::string{}) + f.message, std::string(where)};
 }
 
-value message_value(workspace& space, json const& message, context_trust trust) {
-  value out = from_json(space, message, text_origin::from_data);
-  if (trust == context_trust::roles_are_template && out.dict())
-    for (auto& [key, member] : out.dict()->members)
-      if (key.text()->bytes() == "role" && member.text())
-        member = space.text(member.text()->bytes(), text_origin::from_template);
+marked_text text_of(std::vector<prompt_piece> const& pieces) {
+  marked_text out;
+  for (auto const& piece : pieces) out.append(piece.text, piece.origin);
   return out;
 }
 
-value variable_value(workspace& space, std::string const& name, json const& variable, context_trust trust) {
+value message_value(workspace& space, json const& message, context_trust trust,
+                    std::vector<prompt_piece> const* content) {
+  value out = from_json(space, message, text_origin::from_data);
+  if (!out.dict()) return out;
+  for (auto& [key, member] : out.dict()->members) {
+    std::string const& name = key.text()->bytes();
+    if (trust == context_trust::roles_are_template && name == "role" && member.text())
+      member = space.text(member.text()->bytes(), text_origin::from_template);
+    if (content && name == "content") member = space.text(text_of(*content));
+  }
+  return out;
+}
+
+value variable_value(workspace& space, std::string const& name, json const& variable, context_trust trust,
+                     marked_values const& marked) {
   if (name != "messages" || !variable.is_array()) return from_json(space, variable, text_origin::from_data);
   std::vector<value> messages;
-  for (auto const& message : variable) messages.push_back(message_value(space, message, trust));
+  for (auto const& message : variable) {
+    auto const content = marked.contents.find(messages.size());
+    messages.push_back(
+        message_value(space, message, trust, content == marked.contents.end() ? nullptr : &content->second));
+  }
   return space.list(std::move(messages), text_origin::from_data);
 }
 
-std::vector<std::pair<std::string, value>> variables_of(workspace& space, json const& context, context_trust trust) {
+std::vector<std::pair<std::string, value>> variables_of(workspace& space, json const& context, context_trust trust,
+                                                        marked_values const& marked) {
   std::vector<std::pair<std::string, value>> out;
   for (auto const& [name, variable] : context.get_ref<json::object_t const&>())
-    out.emplace_back(name, variable_value(space, name, variable, trust));
+    out.emplace_back(name, variable_value(space, name, variable, trust, marked));
+  for (auto const& [name, pieces] : marked.variables) out.emplace_back(name, space.text(text_of(pieces)));
   auto add_token = [&](char const* name, std::optional<std::string> const& spelling) {
     if (spelling) out.emplace_back(name, space.text(*spelling, text_origin::from_template));
   };
@@ -65,13 +82,13 @@ result<std::vector<prompt_piece>> chat_template::render(json const& context, ren
 }
 
 result<std::vector<prompt_piece>> chat_template::impl::render(json const& context, render_options const& options,
-                                                              context_trust trust) const {
+                                                              context_trust trust, marked_values const& marked) const {
   constexpr char const* where = "chat_template.render";
   if (!context.is_object())
     return error(errc::invalid_argument, "a template is rendered with a JSON object of variables", where);
   try {
     workspace space(options);
-    return run_template(space, body, variables_of(space, context, trust)).pieces();
+    return run_template(space, body, variables_of(space, context, trust, marked)).pieces();
   } catch (failure const& f) {
     return translated(f, where);
   }

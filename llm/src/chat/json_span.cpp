@@ -56,4 +56,17 @@ std::optional<std::string_view> raw_member(std::string_view object, std::string_
   return std::nullopt;
 }
 
+std::vector<std::string_view> raw_items(std::string_view array) {
+  std::vector<std::string_view> out;
+  auto skip = [&](std::size_t at) { return array.find_first_not_of(json_space, at); };
+  std::size_t at = skip(array.find('[') + 1);
+  while (array[at] != ']') {
+    std::size_t const end = value_end(array, at);
+    out.push_back(array.substr(at, end - at));
+    at = skip(end);
+    if (array[at] == ',') at = skip(at + 1);
+  }
+  return out;
+}
+
 }  // namespace wherry::inline v0::detail::chat

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 namespace wherry::inline v0::detail::chat {
 
@@ -21,5 +22,8 @@ class json_scanner {
 
 /// The bytes of a member's value. `object` must be a valid JSON object.
 std::optional<std::string_view> raw_member(std::string_view object, std::string_view key);
+
+/// The bytes of each item of a valid JSON array.
+std::vector<std::string_view> raw_items(std::string_view array);
 
 }  // namespace wherry::inline v0::detail::chat

@@ -4,7 +4,6 @@
 namespace wherry::inline v0::detail::chat {
 namespace {
 
-constexpr std::string_view white_space = " \t\r\n";
 constexpr std::string_view call_head = "{\"tool\":";
 constexpr std::string_view output_head = "{\"output\":";
 
@@ -22,13 +21,13 @@ class plain_reader final : public answer_reader {
       case state::text: return add_text({&byte, 1});
       case state::object: return follow(byte);
       case state::done:
-        if (white_space.find(byte) == std::string_view::npos) broken("something follows the JSON object");
+        if (!is_white(byte)) broken("something follows the JSON object");
     }
   }
 
   // Holds bytes back until they are the head of an object or cannot become one.
   void decide(char byte) {
-    if (held_.empty() && white_space.find(byte) != std::string_view::npos) return;
+    if (held_.empty() && is_white(byte)) return;
     held_ += byte;
     bool const call_possible = options_.tools && call_head.starts_with(held_);
     bool const output_possible = options_.output && output_head.starts_with(held_);
@@ -54,7 +53,7 @@ class plain_reader final : public answer_reader {
     if (is_output)
       add_output(held_);
     else if (options_.tools)
-      add_call(held_, "tool");
+      add_calls(held_, call_members{.name = "tool", .strict = true});
     else
       broken("the object is no output");
   }
@@ -75,7 +74,7 @@ class plain_reader final : public answer_reader {
 
 }  // namespace
 
-std::unique_ptr<answer_reader> make_plain_reader(answer_options const& options) {
+std::unique_ptr<answer_reader> make_plain_reader(family_row const&, answer_options const& options) {
   return std::make_unique<plain_reader>(options);
 }
 

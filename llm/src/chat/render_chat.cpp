@@ -1,7 +1,9 @@
-// Messages and tools as the context that Hugging Face's apply_chat_template builds.
+// Messages and tools as the context that Hugging Face's apply_chat_template builds, and what is done where a template
+// has no place for a part of it. What a template shows is found out by rendering tiny conversations with it.
 #include "chat/chat_template_impl.hpp"
 
 #include <wherry/core/json.hpp>
+#include <wherry/llm/chat_answer.hpp>
 
 #include <algorithm>
 #include <array>
@@ -9,15 +11,26 @@
 namespace wherry::inline v0 {
 namespace {
 
+using detail::chat::context_trust;
+using detail::chat::marked_values;
+using detail::chat::template_access;
+using pieces = std::vector<prompt_piece>;
+
 constexpr char const* where = "chat.render";
+constexpr char const* marker = "wherry-probe";
+constexpr char const* second_marker = "wherry-second";
 
 // Templates disagree on how a call looks: some test whether the content is none, some fail when it is; some paste
-// arguments as text. See shape_for.
+// arguments as text.
 struct call_shape {
   bool null_content;
   bool text_arguments;
 };
 constexpr std::array<call_shape, 4> call_shapes = {{{false, false}, {true, false}, {false, true}, {true, true}}};
+
+void add(pieces& out, std::string text, text_origin origin) {
+  if (!text.empty()) out.push_back({std::move(text), origin});
+}
 
 json call_json(tool_call const& call, call_shape shape) {
   json arguments = call.arguments;
@@ -59,23 +72,6 @@ json result_json(tool_result const& r) {
   return {{"role", to_string(role::tool)}, {"content", r.content}, {"name", r.name}, {"tool_call_id", r.call_id}};
 }
 
-result<json> messages_json(std::span<message const> messages, call_shape shape) {
-  json out = json::array();
-  for (auto const& m : messages) {
-    std::size_t results = 0;
-    for (auto const& part : m.parts)
-      if (auto const* r = std::get_if<tool_result>(&part)) {
-        out.push_back(result_json(*r));
-        ++results;
-      }
-    if (results > 0 && results == m.parts.size()) continue;
-    auto converted = message_json(m, shape);
-    if (!converted) return converted.error();
-    out.push_back(std::move(*converted));
-  }
-  return out;
-}
-
 result<json> tools_json(std::span<tool_spec const> tools) {
   json out = json::array();
   for (auto const& tool : tools) {
@@ -89,64 +85,299 @@ result<json> tools_json(std::span<tool_spec const> tools) {
   return out;
 }
 
-result<json> context_json(std::span<message const> messages, std::span<tool_spec const> tools,
-                          render_options const& options, call_shape shape) {
-  json context = json::object();
-  if (!options.variables.text.empty()) {
-    auto variables = parse_json(options.variables.text);
-    if (!variables || !variables->is_object())
-      return error(errc::parse_error, "render_options::variables is no JSON object", where);
-    context = std::move(*variables);
-  }
-  auto converted = messages_json(messages, shape);
-  if (!converted) return converted.error();
-  context["messages"] = std::move(*converted);
-  if (!tools.empty()) {
-    auto specs = tools_json(tools);
-    if (!specs) return specs.error();
-    context["tools"] = std::move(*specs);
-  }
-  if (options.output_schema) {
-    auto schema = parse_json(options.output_schema->text);
-    if (!schema) return error(errc::parse_error, "the output schema is no JSON: " + schema.error().message, where);
-    context["output_schema"] = std::move(*schema);
-  }
-  context["add_generation_prompt"] = options.add_generation_prompt;
-  return context;
+std::vector<tool_result> results_of(message const& m) {
+  std::vector<tool_result> out;
+  for (auto const& part : m.parts)
+    if (auto const* r = std::get_if<tool_result>(&part)) out.push_back(*r);
+  return out;
 }
 
-// The first shape in which this template shows a call with its arguments, found by rendering a tiny conversation.
-call_shape shape_for(chat_template::impl const& chat, render_options const& options) {
-  constexpr std::string_view marker = "wherry-probe";
-  std::vector<message> const probe = {
-      message::user("-"),
-      {role::assistant, {tool_call{"callprobe", "probe", R"({"probe":"wherry-probe"})"}}},
-      {role::tool, {tool_result{"callprobe", "probe", "-"}}},
-  };
-  for (auto const shape : call_shapes) {
-    auto const context = context_json(probe, {}, options, shape);
-    if (!context) break;
-    auto const pieces = chat.render(*context, options, detail::chat::context_trust::roles_are_template);
-    if (pieces && joined(*pieces).find(marker) != std::string::npos) return shape;
-  }
-  return call_shapes[0];
-}
+// One conversation on its way into a template.
+class conversation {
+ public:
+  conversation(chat_template::impl const& chat, render_options const& options)
+      : chat_(chat), options_(options), family_(family_of(chat.source)) {}
 
-bool any_call(std::span<message const> messages) {
-  return std::any_of(messages.begin(), messages.end(), [](message const& m) {
-    return std::any_of(m.parts.begin(), m.parts.end(),
-                       [](content_part const& part) { return std::holds_alternative<tool_call>(part); });
-  });
-}
+  result<pieces> render(std::span<message const> messages, std::span<tool_spec const> tools) {
+    if (auto ready = prepare_context(tools); !ready) return ready.error();
+    bool const calls =
+        std::any_of(messages.begin(), messages.end(), [](auto const& m) { return !m.tool_calls().empty(); });
+    bool const parallel =
+        std::any_of(messages.begin(), messages.end(), [](auto const& m) { return m.tool_calls().size() > 1; });
+    if (calls) find_call_shape();
+    if (parallel && shows_calls_) shows_parallel_ = probe_parallel();
+    bool const results =
+        std::any_of(messages.begin(), messages.end(), [](auto const& m) { return !results_of(m).empty(); });
+    if (results) shows_results_ = probe_results();
+    for (auto const& m :
+         shows_calls_ && !shows_parallel_ ? one_call_each(messages) : std::vector(messages.begin(), messages.end()))
+      if (auto added = add_message(m); !added) return added.error();
+    if (auto shown = show_blocks(tools); !shown) return shown.error();
+    place_system();
+    context_["messages"] = std::move(messages_);
+    return chat_.render(context_, options_, context_trust::roles_are_template, marked_);
+  }
+
+ private:
+  // Everything but the messages.
+  result<void> prepare_context(std::span<tool_spec const> tools) {
+    context_ = json::object();
+    if (!options_.variables.text.empty()) {
+      auto variables = parse_json(options_.variables.text);
+      if (!variables || !variables->is_object())
+        return error(errc::parse_error, "render_options::variables is no JSON object", where);
+      context_ = std::move(*variables);
+    }
+    context_["messages"] = json::array();
+    if (!tools.empty()) {
+      auto specs = tools_json(tools);
+      if (!specs) return specs.error();
+      add_own_names(*specs);
+      context_["tools"] = std::move(*specs);
+    }
+    if (options_.output_schema) {
+      auto schema = parse_json(options_.output_schema->text);
+      if (!schema) return error(errc::parse_error, "the output schema is no JSON: " + schema.error().message, where);
+      context_["output_schema"] = std::move(*schema);
+    }
+    context_["add_generation_prompt"] = options_.add_generation_prompt;
+    return {};
+  }
+
+  // A few templates look for the tools under names of their own.
+  void add_own_names(json const& specs) {
+    if (chat_.source.find("xml_tools") != std::string::npos && !context_.contains("xml_tools"))
+      context_["xml_tools"] = specs;
+    if (chat_.source.find("functools[") != std::string::npos && !context_.contains("functions"))
+      context_["functions"] = to_text(specs);
+  }
+
+  // -- what the template shows ---------------------------------------------------------------------------------------
+
+  bool shows(json const& messages, std::string_view text, json const* tools = nullptr) const {
+    json context = context_;
+    context["messages"] = messages;
+    context["add_generation_prompt"] = false;
+    if (tools) context["tools"] = *tools;
+    auto const rendered = chat_.render(context, options_, context_trust::roles_are_template);
+    return rendered && joined(*rendered).find(text) != std::string::npos;
+  }
+
+  static json probe_call(char const* id, char const* value, call_shape shape) {
+    return call_json({id, "probe", "{\"probe\":\"" + std::string(value) + "\"}"}, shape);
+  }
+  static json probe_calls(std::vector<json> calls, call_shape shape) {
+    json out = {{"role", "assistant"}};
+    out["content"] = shape.null_content ? json(nullptr) : json("");
+    out["tool_calls"] = std::move(calls);
+    return out;
+  }
+  static json probe_result(char const* id, char const* content) { return result_json({id, "probe", content}); }
+  static json probe_user() { return {{"role", "user"}, {"content", "-"}}; }
+
+  // The first shape in which this template shows a call with its arguments.
+  void find_call_shape() {
+    for (auto const shape : call_shapes) {
+      json const messages = json::array(
+          {probe_user(), probe_calls({probe_call("callprobe", marker, shape)}, shape), probe_result("callprobe", "-")});
+      if (!shows(messages, marker)) continue;
+      shape_ = shape;
+      shows_calls_ = true;
+      return;
+    }
+    shows_calls_ = false;
+  }
+
+  bool probe_parallel() const {
+    json const calls =
+        probe_calls({probe_call("callprobe", marker, shape_), probe_call("callprob2", second_marker, shape_)}, shape_);
+    return shows(json::array({probe_user(), calls, probe_result("callprobe", "-"), probe_result("callprob2", "-")}),
+                 second_marker);
+  }
+
+  bool probe_results() const {
+    json call = shows_calls_ ? probe_calls({probe_call("callprobe", "-", shape_)}, shape_)
+                             : json{{"role", "assistant"}, {"content", "-"}};
+    return shows(json::array({probe_user(), std::move(call), probe_result("callprobe", marker)}), marker);
+  }
+
+  bool probe_tools() const {
+    json const parameters = {{"type", "object"},
+                             {"properties", {{"p", {{"type", "string"}, {"description", "-"}}}}},
+                             {"required", json::array({"p"})},
+                             {"additionalProperties", false}};
+    json const function = {{"name", marker}, {"description", "-"}, {"parameters", parameters}};
+    json const tools = json::array({json{{"type", "function"}, {"function", function}}});
+    for (auto const* name : {"xml_tools", "functions"})
+      if (context_.contains(name)) return true;
+    return shows(json::array({probe_user()}), marker, &tools);
+  }
+
+  bool probe_system() const {
+    return shows(json::array({json{{"role", "system"}, {"content", marker}}, probe_user()}), marker);
+  }
+
+  // For templates that show one call a message: each call with its result, one after the other.
+  static std::vector<message> one_call_each(std::span<message const> messages) {
+    std::vector<message> out;
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+      auto const calls = messages[i].tool_calls();
+      if (calls.size() < 2) {
+        out.push_back(messages[i]);
+        continue;
+      }
+      message speaking = messages[i];
+      std::erase_if(speaking.parts, [](content_part const& part) { return std::holds_alternative<tool_call>(part); });
+      auto results = i + 1 < messages.size() ? results_of(messages[i + 1]) : std::vector<tool_result>{};
+      for (auto const& call : calls) {
+        speaking.parts.push_back(call);
+        out.push_back(std::exchange(speaking, {role::assistant, {}}));
+        auto const mine =
+            std::find_if(results.begin(), results.end(), [&](auto const& r) { return r.call_id == call.id; });
+        if (mine == results.end()) continue;
+        out.push_back({role::tool, {*mine}});
+        results.erase(mine);
+      }
+      if (i + 1 == messages.size() || results_of(messages[i + 1]).empty()) continue;
+      message rest = messages[++i];
+      std::erase_if(rest.parts, [](content_part const& part) { return std::holds_alternative<tool_result>(part); });
+      for (auto& r : results) rest.parts.emplace_back(std::move(r));
+      if (!rest.parts.empty()) out.push_back(std::move(rest));
+    }
+    return out;
+  }
+
+  // -- messages ------------------------------------------------------------------------------------------------------
+
+  void push(json message, std::optional<pieces> content = std::nullopt) {
+    if (content) {
+      message["content"] = joined(*content);
+      marked_.contents[messages_.size()] = std::move(*content);
+    }
+    messages_.push_back(std::move(message));
+  }
+
+  result<void> add_message(message const& m) {
+    auto const results = results_of(m);
+    if (!results.empty()) {
+      if (auto added = add_results(results); !added) return added;
+      if (results.size() == m.parts.size()) return {};
+    }
+    auto converted = message_json(m, shape_);
+    if (!converted) return converted.error();
+    auto const calls = m.tool_calls();
+    if (calls.empty() || shows_calls_) {
+      push(std::move(*converted));
+      return {};
+    }
+    converted->erase("tool_calls");
+    message spoken = m;
+    std::erase_if(spoken.parts, [](content_part const& part) { return std::holds_alternative<reasoning_part>(part); });
+    push(std::move(*converted), family_.replay(spoken));
+    return {};
+  }
+
+  result<void> add_results(std::vector<tool_result> const& results) {
+    if (shows_results_) {
+      for (auto const& r : results) push(result_json(r));
+      return {};
+    }
+    json context = {{"results", json::array()}};
+    for (auto const& r : results) context["results"].push_back({{"name", r.name}, {"content", r.content}});
+    auto block = render_block(options_.result_block, result_block_source, context, {});
+    if (!block) return block.error();
+    // Templates that show no results often want users and assistants in turn.
+    if (!messages_.empty() && messages_.back()["role"] == "user") {
+      auto& before = marked_.contents[messages_.size() - 1];
+      if (before.empty()) add(before, messages_.back()["content"], text_origin::from_data);
+      add(before, "\n", text_origin::from_template);
+      before.insert(before.end(), block->begin(), block->end());
+      return {};
+    }
+    push(json{{"role", "user"}, {"content", ""}}, std::move(*block));
+    return {};
+  }
+
+  // -- blocks --------------------------------------------------------------------------------------------------------
+
+  result<pieces> render_block(std::optional<std::string> const& own, std::string_view built_in, json const& context,
+                              marked_values const& marked) const {
+    auto const parsed = chat_template::parse(own ? *own : std::string(built_in));
+    if (!parsed) return parsed.error();
+    return template_access::of(*parsed).render(context, options_, context_trust::all_is_data, marked);
+  }
+
+  // Tools and output schema, where the template shows them not.
+  result<void> show_blocks(std::span<tool_spec const> tools) {
+    bool const tools_missing = !tools.empty() && !probe_tools();
+    bool const schema_missing = options_.output_schema && chat_.source.find("output_schema") == std::string::npos;
+    if (!tools_missing && !schema_missing) return {};
+    json context = json::object();
+    if (tools_missing) context["tools"] = context_["tools"];
+    if (schema_missing) context["output_schema"] = context_["output_schema"];
+    bool const own = family_.can_constrain();
+    auto const family = own ? family_ : answer_families().back();
+    context["output_form"] = family == answer_families().back() ? "{\"output\":...} with JSON" : "JSON";
+    marked_values marked;
+    message const example{role::assistant, {tool_call{"", "NAME", R"({"ARGUMENT": "VALUE"})"}}};
+    marked.variables.emplace_back("call_form", family.replay(example));
+    auto block = render_block(options_.tool_block, tool_block_source, context, marked);
+    if (!block) return block.error();
+    if (block->empty()) return {};
+    if (messages_.empty() || messages_[0]["role"] != "system") {
+      messages_.insert(messages_.begin(), json{{"role", "system"}, {"content", ""}});
+      std::map<std::size_t, pieces> moved;
+      for (auto& [index, content] : marked_.contents) moved.emplace(index + 1, std::move(content));
+      marked_.contents = std::move(moved);
+    }
+    append_to(0, "\n\n", std::move(*block));
+    return {};
+  }
+
+  // The text of a message, then a gap unless it was empty, then more.
+  void append_to(std::size_t index, char const* gap, pieces more) {
+    auto& content = marked_.contents[index];
+    if (content.empty() && messages_[index]["content"].is_string())
+      add(content, messages_[index]["content"], text_origin::from_data);
+    if (!content.empty()) add(content, gap, text_origin::from_template);
+    content.insert(content.end(), more.begin(), more.end());
+  }
+
+  // A system message that the template refuses or hides goes before the first user's.
+  void place_system() {
+    if (messages_.size() < 2 || messages_[0]["role"] != "system" || messages_[1]["role"] != "user" || probe_system())
+      return;
+    append_to(0, "", {});
+    pieces system = std::move(marked_.contents[0]);
+    append_to(1, "", {});
+    pieces user = std::move(marked_.contents[1]);
+    std::map<std::size_t, pieces> moved;
+    for (auto& [index, content] : marked_.contents)
+      if (index > 1) moved.emplace(index - 1, std::move(content));
+    add(system, "\n\n", text_origin::from_template);
+    system.insert(system.end(), user.begin(), user.end());
+    moved[0] = std::move(system);
+    marked_.contents = std::move(moved);
+    messages_.erase(messages_.begin());
+  }
+
+  chat_template::impl const& chat_;
+  render_options const& options_;
+  answer_family const family_;
+  json context_;
+  json messages_ = json::array();
+  marked_values marked_;
+  call_shape shape_ = call_shapes[0];
+  bool shows_calls_ = true;
+  bool shows_parallel_ = true;
+  bool shows_results_ = true;
+};
 
 }  // namespace
 
 result<std::vector<prompt_piece>> render_chat(chat_template const& chat, std::span<message const> messages,
                                               std::span<tool_spec const> tools, render_options const& options) {
-  auto const shape = any_call(messages) ? shape_for(*chat.impl_, options) : call_shapes[0];
-  auto const context = context_json(messages, tools, options, shape);
-  if (!context) return context.error();
-  return chat.impl_->render(*context, options, detail::chat::context_trust::roles_are_template);
+  return conversation(template_access::of(chat), options).render(messages, tools);
 }
 
 }  // namespace wherry::inline v0

@@ -14,7 +14,7 @@ generation::generation(generation_plan plan, engine::sampler sampler, std::share
       channel_(std::move(channel)),
       model_(model),
       tokens_(tokens),
-      parser_(*plan_.family, plan_.may),
+      parser_(plan_.family, plan_.may),
       history_(plan_.prompt) {
   if (plan_.grammar) matcher_.emplace(*plan_.grammar);
   for (std::size_t i = 0; i < plan_.adapters.size(); ++i)
@@ -55,6 +55,16 @@ bool generation::fail(error why) {
   return true;
 }
 
+// A malformed answer is told with its text: the end of it, where the mistake is.
+error generation::with_raw(error why) const {
+  constexpr std::size_t shown_max = 400;
+  std::string_view raw = parser_.raw();
+  bool const whole = raw.size() <= shown_max;
+  if (!whole) raw.remove_prefix(raw.size() - shown_max);
+  why.message += "; the answer" + std::string(whole ? " was: " : " ended: ") + utf8_repaired(raw);
+  return why;
+}
+
 bool generation::prefill(engine::worker_pool& pool) {
   std::size_t const done = sequence_->ids.size();
   std::size_t const count = std::min(engine::transformer::chunk_tokens, plan_.prompt.size() - done);
@@ -86,8 +96,7 @@ bool generation::decode(engine::worker_pool& pool) {
   key.position = static_cast<std::uint32_t>(produced_);
   auto chosen = sampler_.sample(logits_, allowed, history_, key);
   if (!chosen) return fail(std::move(chosen).error());
-  auto const ends = tokens_.end_of_generation();
-  if (std::find(ends.begin(), ends.end(), chosen->token) != ends.end()) return finish(finish_reason::stop);
+  if (ends(chosen->token)) return finish(finish_reason::stop);
   if (matcher_ && !matcher_->accept(chosen->token))
     return fail({errc::internal, "a token was drawn that the grammar does not allow", "local_model"});
   ++produced_;
@@ -113,8 +122,16 @@ void generation::report(engine::sampled_token const& chosen) {
   channel_->push(std::move(event));
 }
 
+// In a family whose answers are several messages the end of one is a mark inside, unless a grammar says otherwise.
+bool generation::ends(token_id token) const {
+  auto const all = tokens_.end_of_generation();
+  if (std::find(all.begin(), all.end(), token) == all.end()) return false;
+  return matcher_ || tokens_.eos() == token || !plan_.family.goes_on_after(tokens_.piece(token));
+}
+
 // True when the answer has ended.
 bool generation::emit(token_id token) {
+  if (tokens_.kind(token) == token_kind::control) return emit_control(token);
   held_ += tokens_.token_bytes(token);
   if (!matcher_) {
     if (auto const stop = find_stop()) {
@@ -144,9 +161,15 @@ std::optional<std::size_t> generation::find_stop() const {
 }
 
 // True when the text cannot belong to an answer, which ends it.
-bool generation::emit_text(std::string_view text) {
-  auto events = parser_.push(utf8_repaired(text));
-  if (!events) return fail(std::move(events).error());
+bool generation::emit_text(std::string_view text) { return hand_on(parser_.push(utf8_repaired(text))); }
+
+bool generation::emit_control(token_id token) {
+  if (!held_.empty() && emit_text(std::exchange(held_, {}))) return true;
+  return hand_on(parser_.push_control(tokens_.token_bytes(token, {.show_special = true})));
+}
+
+bool generation::hand_on(result<std::vector<answer_event>> events) {
+  if (!events) return fail(with_raw(std::move(events).error()));
   for (auto& event : *events) {
     if (auto* delta = std::get_if<text_delta>(&event))
       channel_->push(std::move(*delta));
@@ -165,8 +188,8 @@ bool generation::emit_text(std::string_view text) {
 bool generation::finish(finish_reason reason) {
   if (!held_.empty() && emit_text(std::exchange(held_, {}))) return true;
   std::size_t const streamed_calls = calls_.size();
-  auto answer = parser_.finish();
-  if (!answer) return fail(std::move(answer).error());
+  auto answer = parser_.finish(reason == finish_reason::length);
+  if (!answer) return fail(with_raw(std::move(answer).error()));
   response_end end;
   end.answer.role = role::assistant;
   if (!answer->reasoning.empty()) end.answer.parts.push_back(reasoning_part{std::move(answer->reasoning), {}});

@@ -24,7 +24,7 @@ struct generation_plan {
   std::vector<token_id> prompt;
   std::size_t tokens_max = 0;               ///< Of the answer; prompt and answer fit the context.
   std::optional<grammar::program> grammar;  ///< Absent: free text.
-  answer_family const* family = nullptr;
+  answer_family family = answer_families().back();
   answer_options may;
   std::vector<notice> notices;
   std::vector<std::shared_ptr<engine::adapter const>> adapters;  ///< As the request chooses them, in its order.
@@ -63,10 +63,14 @@ class generation {
 
  private:
   bool fail(error why);
+  error with_raw(error why) const;
   bool prefill(engine::worker_pool& pool);
   bool decode(engine::worker_pool& pool);
   bool emit(token_id token);
   bool emit_text(std::string_view text);
+  bool emit_control(token_id token);
+  bool hand_on(result<std::vector<answer_event>> events);
+  bool ends(token_id token) const;
   bool finish(finish_reason reason);
   std::optional<std::size_t> find_stop() const;
   void report(engine::sampled_token const& chosen);

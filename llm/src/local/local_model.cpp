@@ -170,9 +170,12 @@ class local_model::impl final : public model {
     local::generation_plan out;
     std::erase_if(request.stop, [](std::string const& s) { return s.empty(); });
     out.prompt = ids_of(*pieces);
-    out.family = &family_;
-    out.may = local::options_of(request, joined(*pieces));
+    out.family = local::family_for(request, family_);
+    out.may = local::options_of(request, joined(*pieces), out.family, tokens_);
     out.notices = missing_features(info_, request);
+    if (out.family != family_)
+      out.notices.push_back({"tools", "answers in the syntax \"" + std::string(family_.name()) +
+                                          "\" cannot be enforced; the answer follows the one named plain"});
     std::size_t const wanted = std::min(request.max_tokens, answer_room_min);
     if (out.prompt.empty() || out.prompt.size() + wanted > about_.context)
       return error{errc::context_overflow,
@@ -182,7 +185,10 @@ class local_model::impl final : public model {
                    "model.submit"};
     std::size_t const room = about_.context - out.prompt.size();
     out.tokens_max = std::min(request.max_tokens, room);
-    if (auto const expression = local::answer_grammar(request, out.may, family_, tokens_)) {
+    static std::vector<tool_spec> const none;
+    auto const expression =
+        out.family.constrain(request.tools ? *request.tools : none, request.output_schema, out.may, tokens_);
+    if (expression) {
       auto program = compiled(request, out.may, *expression);
       if (!program) return std::move(program).error();
       if (auto fits = program->check_budget(out.tokens_max); !fits) {
@@ -234,7 +240,7 @@ class local_model::impl final : public model {
   std::shared_ptr<engine::transformer const> const network_;
   wherry::v0::tokenizer const tokens_;
   chat_template const chat_;
-  answer_family const& family_;
+  answer_family const family_;
   grammar::vocabulary const vocabulary_;
   local_model_description const about_;
   model_info info_;

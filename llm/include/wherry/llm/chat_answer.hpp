@@ -1,12 +1,24 @@
 #pragma once
-// The way back: what a model writes, read as text, reasoning and tool calls. How models write calls differs by family,
-// so a family is a row of a table; the template in the model's file tells which row.
+// The families: how models write tool calls, reasoning and text. A family is a row of a table; the template in the
+// model's file tells which. A row answers four questions:
+//
+//   taught_by   does this template teach this syntax?
+//   parse       an answer, as it streams in, becomes text, reasoning and calls       (answer_parser)
+//   replay      a message becomes the text a model would have written                (replay)
+//   constrain   which answers are possible, as a grammar                             (constrain)
+//
+// How tools reach a prompt is the template's business; where a template shows none, render_chat puts them into a block
+// of the system message (chat_template.hpp).
 
 #include <wherry/core/result.hpp>
+#include <wherry/llm/chat_template.hpp>
+#include <wherry/llm/grammar.hpp>
 #include <wherry/llm/message.hpp>
 #include <wherry/llm/model.hpp>
+#include <wherry/llm/tokenizer.hpp>
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,13 +33,21 @@ struct answer_options {
   bool output = false;        ///< A final answer under a schema.
   bool free_text = true;      ///< Plain text beside the two; always allowed when both are off.
   bool in_reasoning = false;  ///< The prompt ended inside an opened block of reasoning.
+  /// Spellings that are control tokens of the model's vocabulary. They are recognised only when they are pushed as
+  /// such; text that spells one is text. Empty: every mark of the family is recognised in text.
+  std::vector<std::string> control = {};
+  /// The tools offered. Families that write arguments without quotes look up in the schemas which are texts; without
+  /// schemas an argument that reads as JSON is JSON.
+  std::shared_ptr<std::vector<tool_spec> const> offered = {};
 };
 
 /// An answer that has been read to its end.
 struct chat_answer {
   std::string text;  ///< The text; the raw JSON of the final answer where is_output.
   std::string reasoning;
-  std::vector<tool_call> calls;  ///< Arguments byte for byte as they came. Ids are empty: the caller gives them.
+  /// Arguments byte for byte as they came where the family writes JSON, otherwise as JSON with the same values. Ids
+  /// are the model's own where it wrote one; otherwise empty, and the caller gives them.
+  std::vector<tool_call> calls;
   bool is_output = false;
   friend bool operator==(chat_answer const&, chat_answer const&) = default;
 };
@@ -36,31 +56,52 @@ using answer_event = std::variant<text_delta, reasoning_delta, tool_call_ready>;
 
 namespace detail::chat {
 class answer_reader;
-}
+struct family_row;
+}  // namespace detail::chat
 
-/// A syntax of answers.
-///
-/// plain: with tools or an output schema one compact JSON object, {"tool":"NAME","arguments":{...}} or {"output":...};
-/// else text. White space before the answer is dropped.
-/// hermes (Hermes, Qwen): <tool_call>{"name": "NAME", "arguments": {...}}</tool_call> among text, <think>...</think>
-/// before it. White space around the blocks is dropped.
-struct answer_family {
-  std::string_view name;
+/// A syntax of answers. White space around its blocks is dropped.
+class answer_family {
+ public:
+  explicit constexpr answer_family(detail::chat::family_row const& row) noexcept : row_(&row) {}
+
+  std::string_view name() const noexcept;
   /// Whether a template with this source teaches this syntax.
-  bool (*taught_by)(std::string_view template_source);
-  /// A call as the model writes it; `arguments` must be JSON.
-  std::string (*call_text)(tool_call const& call);
-  std::unique_ptr<detail::chat::answer_reader> (*reader)(answer_options const& options);
+  bool taught_by(std::string_view template_source) const;
+  /// The calls as the model writes them. Arguments that are not JSON are written as they are.
+  std::string call_text(std::span<tool_call const> calls) const;
+  /// What a model would have written to say this message: reasoning, text, calls. Marks of the family are template
+  /// text, everything else is data.
+  std::vector<prompt_piece> replay(message const& answer) const;
+  /// The spellings that an answer's structure is made of and that may be control tokens of a vocabulary.
+  std::vector<std::string> marks() const;
+  /// The marks that this vocabulary holds as control tokens: what answer_options::control wants.
+  std::vector<std::string> control_marks(tokenizer const& tokens) const;
+  /// True for a token that ends a message, but not the answer: an answer of this family may be several messages.
+  bool goes_on_after(std::string_view spelling) const;
+  /// True when a prompt that ends so has opened a block of reasoning.
+  bool opens_reasoning(std::string_view prompt) const;
+
+  /// The grammar of an answer with these tools and this output schema; nullopt where nothing but plain text is
+  /// possible. can_constrain() tells whether the family has one; a family without it is read, but not enforced.
+  bool can_constrain() const noexcept;
+  std::optional<grammar::expr> constrain(std::span<tool_spec const> tools, std::optional<raw_json> const& output,
+                                         answer_options const& may, tokenizer const& tokens) const;
+
+  detail::chat::family_row const& row() const noexcept { return *row_; }
+  friend bool operator==(answer_family, answer_family) = default;
+
+ private:
+  detail::chat::family_row const* row_;
 };
 
 /// All rows. The first whose taught_by holds is the family of a template; "plain", the last, is for all others.
 std::span<answer_family const> answer_families() noexcept;
-answer_family const& family_of(std::string_view template_source) noexcept;
+answer_family family_of(std::string_view template_source) noexcept;
 
 /// Reads an answer as it streams in. However the text is cut, the events join to the same answer. Not thread-safe.
 class answer_parser {
  public:
-  answer_parser(answer_family const& family, answer_options const& options);
+  answer_parser(answer_family family, answer_options const& options);
   ~answer_parser();
   answer_parser(answer_parser&&) noexcept;
   answer_parser& operator=(answer_parser&&) noexcept;
@@ -68,12 +109,15 @@ class answer_parser {
   /// Takes more of the answer and returns what became certain. Deltas end on code points.
   /// Fails with: errc::model_failed naming the byte where the answer breaks its syntax; so does every later call.
   result<std::vector<answer_event>> push(std::string_view delta);
+  /// Takes a control token, by its spelling. One the family does not know is no part of the answer.
+  result<std::vector<answer_event>> push_control(std::string_view spelling);
 
-  /// Ends the answer. What was still held back is in the result.
-  /// Fails with: errc::model_failed, also for a call that was cut off.
-  result<chat_answer> finish();
+  /// Ends the answer. What was still held back is in the result. `cut_off` says that the model did not end it itself: a
+  /// section of calls that was not closed is an error then.
+  /// Fails with: errc::model_failed, always for a call that is not whole.
+  result<chat_answer> finish(bool cut_off = false);
 
-  /// Everything pushed so far, as it came, also after a failure.
+  /// Everything pushed so far, control tokens spelled out, also after a failure.
   std::string const& raw() const noexcept { return raw_; }
 
  private:
@@ -82,6 +126,6 @@ class answer_parser {
 };
 
 /// Reads a whole answer; the same as one push and finish.
-result<chat_answer> parse_answer(std::string_view text, answer_family const& family, answer_options const& options);
+result<chat_answer> parse_answer(std::string_view text, answer_family family, answer_options const& options);
 
 }  // namespace wherry::inline v0

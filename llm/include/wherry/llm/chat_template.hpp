@@ -69,7 +69,15 @@ struct render_options {
   /// list.append and its like, setting members of dicts, from_json, generators used as lists. Otherwise such a template
   /// fails as it would in Python.
   bool lenient = false;
+  /// Templates of what render_chat shows where a model's template has no place for it; absent: the built-in ones named
+  /// tool_block_source and result_block_source. render_chat only.
+  std::optional<std::string> tool_block = {};
+  std::optional<std::string> result_block = {};
 };
+
+namespace detail::chat {
+struct template_access;
+}
 
 /// A parsed template. A cheap copyable handle, immutable, thread-safe.
 class chat_template {
@@ -94,8 +102,7 @@ class chat_template {
   struct impl;
 
  private:
-  friend result<std::vector<prompt_piece>> render_chat(chat_template const&, std::span<message const>,
-                                                       std::span<tool_spec const>, render_options const&);
+  friend detail::chat::template_access;
   explicit chat_template(std::shared_ptr<impl const> parsed) : impl_(std::move(parsed)) {}
   std::shared_ptr<impl const> impl_;
 };
@@ -105,12 +112,23 @@ class chat_template {
 extern std::string_view const plain_template_source;
 chat_template const& plain_template();
 
+/// Shown in the system message by render_chat where the model's own template does not show the tools: what they are
+/// and, in `call_form`, how one is called in the syntax of the template's family. With `output_schema`, also how to
+/// finish, in `output_form`. An empty rendering adds nothing.
+extern std::string_view const tool_block_source;
+/// Shown as a user message in place of `results` (name, content) where a template shows no tool messages.
+extern std::string_view const result_block_source;
+
 /// Renders a conversation with the context that Hugging Face's apply_chat_template builds: messages, tools (undefined
 /// when there are none), add_generation_prompt, bos_token, eos_token. Roles count as template text, since they come
 /// from a closed set; all else in a message or a tool is data.
 ///
 /// A tool message with several results becomes one message per result. Arguments that are JSON are passed as a value,
 /// others as a string. Citations and provider parts are not shown to the model.
+///
+/// Nothing is left out silently: calls that a template does not show are written into the message's text in the syntax
+/// of its family (answer_family::replay); tools, the output schema and results are shown in blocks (see tool_block and
+/// result_block); a system message that a template refuses stands before the first user message.
 /// Fails with: what chat_template::render fails with; errc::model_refused_part for images, sound and files;
 /// errc::parse_error for an input_schema or variables that are not JSON.
 result<std::vector<prompt_piece>> render_chat(chat_template const& chat, std::span<message const> messages,
