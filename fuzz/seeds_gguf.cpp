@@ -1,4 +1,4 @@
-// Seeds for the GGUF and tokenizer entries: whole small files.
+// Seeds for the GGUF entry: whole small files.
 
 #include <wherry/llm/gguf.hpp>
 
