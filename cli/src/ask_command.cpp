@@ -3,6 +3,7 @@
 #include "event_printer.hpp"
 #include "model_choice.hpp"
 #include "outcome.hpp"
+#include "standard_input.hpp"
 #include "store_place.hpp"
 
 #include <wherry/core/text.hpp>
@@ -25,32 +26,12 @@ bool input_was_redirected() {
   return fstat(STDIN_FILENO, &what) == 0 && (S_ISFIFO(what.st_mode) || S_ISREG(what.st_mode));
 }
 
-result<std::string> read_standard_input() {
-  slow_work const telling("reading standard input to its end (< /dev/null leaves it out)");
-  std::string text;
-  char buffer[65536];
-  while (true) {
-    auto const got = read(STDIN_FILENO, buffer, sizeof buffer);
-    if (got == 0) break;
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0)
-      return error{errc::io_failed, std::string("standard input could not be read: ") + std::strerror(errno),
-                   "cli.ask"};
-    text.append(buffer, static_cast<std::size_t>(got));
-    if (text.size() > question_bytes_max)
-      return error{errc::limit_reached,
-                   "standard input is longer than " + bytes_text(question_bytes_max) + "; ask about a part of it",
-                   "cli.ask"};
-  }
-  return text;
-}
-
 // TEXT, or standard input, or both with an empty line between them.
 result<std::string> question_of(settings const& given) {
   bool const only_input = !given.text || *given.text == "-";
   std::string question = only_input ? "" : *given.text;
   if (only_input || input_was_redirected()) {
-    auto input = read_standard_input();
+    auto input = read_standard_input(question_bytes_max, "cli.ask");
     if (!input) return input;
     while (!input->empty() && input->back() == '\n') input->pop_back();
     if (!input->empty()) question += (question.empty() ? "" : "\n\n") + *input;

@@ -61,6 +61,13 @@ Examples:
   wherry run examples/scenarios/first_run.json --verbose
   wherry run examples/scenarios/two_agents.json --json --seed 7)";
 
+constexpr char const* tokenize_footer = R"(Only the vocabulary of the file is read, so any GGUF will do.
+
+Examples:
+  wherry tokenize "What is a wherry?" --model qwen2.5-0.5b-instruct-q8_0.gguf
+  wherry tokenize - --ids < notes.txt
+  wherry tokenize "<|im_start|>user" --special --json)";
+
 constexpr char const* completion_footer = R"(Examples:
   bash:  source <(wherry completion bash)
   zsh:   wherry completion zsh > ~/.zfunc/_wherry     (a folder that is in $fpath))";
@@ -83,6 +90,7 @@ class grammar {
   void add_session();
   void add_model();
   void add_quantize(CLI::App& under);
+  void add_tokenize();
   void add_doctor();
   void add_completion();
 
@@ -113,6 +121,7 @@ grammar::grammar(settings& into)
   add_run();
   add_session();
   add_model();
+  add_tokenize();
   add_doctor();
   add_completion();
 }
@@ -286,6 +295,20 @@ void grammar::add_model() {
   json_option(info);
   info.add_flag("-v,--verbose", into_.output.verbose, "All metadata too")->group("Output");
   add_quantize(group);
+}
+
+void grammar::add_tokenize() {
+  auto& c = *command(
+      app_, "tokenize", "Show how a model's vocabulary cuts a text", [this] { return tokenize_command(into_); },
+      tokenize_footer);
+  c.add_option("TEXT", into_.text, "The text; \"-\" or none reads standard input")->type_name("");
+  c.add_option("--model", into_.model.model, "GGUF file; default: $WHERRY_MODEL")->type_name("FILE")->group("Model");
+  c.add_flag("--special", into_.special, "Add BOS and EOS, and take spellings of control tokens for them")
+      ->group("Model");
+  json_option(c);
+  c.add_flag("--ids", into_.ids_only, "Print the ids only, on one line")
+      ->excludes(c.get_option("--json"))
+      ->group("Output");
 }
 
 void grammar::add_doctor() {

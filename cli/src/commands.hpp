@@ -14,6 +14,7 @@ int session_show_command(settings const& given);    ///< wherry session show
 int session_export_command(settings const& given);  ///< wherry session export
 int model_info_command(settings const& given);      ///< wherry model info
 int model_quantize_command(settings const& given);  ///< wherry model quantize
+int tokenize_command(settings const& given);        ///< wherry tokenize
 int doctor_command(settings const& given);          ///< wherry doctor
 
 }  // namespace wherry::cli

@@ -55,11 +55,13 @@ struct settings {
   output_settings output;
   quantize_settings quantize;
 
-  std::optional<std::string> text;  ///< ask: the question.
+  std::optional<std::string> text;  ///< ask: the question; tokenize: the text.
   std::string session;              ///< ask, chat, session show|export: its name.
-  std::string file;   ///< run: the scenario; model info, model quantize: the GGUF; session export: the output.
-  std::string shell;  ///< completion: bash or zsh.
-  bool yes = false;   ///< run: calls that would ask are allowed.
+  std::string file;       ///< run: the scenario; model info, model quantize: the GGUF; session export: the output.
+  std::string shell;      ///< completion: bash or zsh.
+  bool ids_only = false;  ///< tokenize: nothing but the ids.
+  bool special = false;   ///< tokenize: BOS and EOS are added, and the text may spell control tokens.
+  bool yes = false;       ///< run: calls that would ask are allowed.
 };
 
 }  // namespace wherry::cli
