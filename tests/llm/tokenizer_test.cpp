@@ -259,6 +259,19 @@ TEST_CASE("the ends of a generation are collected from ids and control spellings
   CHECK(id_list(ends.begin(), ends.end()) == id_list{256, 257, 259});  // an ordinary token of that spelling is none
 }
 
+TEST_CASE("in harmony a message's end is not the answer's", "[tokenizer]") {
+  auto const ends_of = [](std::vector<std::string> const& spellings) {
+    std::vector<sample_token> tokens;
+    for (auto const& spelling : spellings) tokens.push_back({spelling, token_kind::control});
+    auto const t = build(bpe_model("gpt-4o", {}, tokens)).value();
+    std::vector<std::string> ends;
+    for (auto const id : t.end_of_generation()) ends.emplace_back(t.piece(id));
+    return ends;
+  };
+  CHECK(ends_of({"<|end|>", "<|return|>", "<|call|>"}) == std::vector<std::string>{"<|return|>", "<|call|>"});
+  CHECK(ends_of({"<|end|>", "<|user|>"}) == std::vector<std::string>{"<|end|>"});  // Phi-3
+}
+
 TEST_CASE("unsupported and broken vocabularies are refused with a reason", "[tokenizer]") {
   auto const refusal = [](gguf_writer const& writer, errc expected) {
     auto const t = build(writer);

@@ -6,15 +6,31 @@
 namespace wherry::inline v0::detail {
 namespace {
 
-// How chat models spell the end of what they say.
-constexpr std::array<std::string_view, 15> end_spellings{"<|eot_id|>",    "<|eom_id|>",
-                                                         "<|im_end|>",    "<|end|>",
-                                                         "<|endoftext|>", "<|end_of_text|>",
-                                                         "<end_of_turn>", "</s>",
-                                                         "<eos>",         "<|end_of_turn|>",
-                                                         "<|return|>",    "<end_of_utterance>",
-                                                         "<EOT>",         "<｜end▁of▁sentence｜>",
-                                                         "[PAD]"};
+// How models spell the end of what they say; in files of code also the border to the next file.
+constexpr std::array<std::string_view, 24> end_spellings{"<|eot_id|>",
+                                                         "<|eom_id|>",
+                                                         "<|im_end|>",
+                                                         "<|end|>",
+                                                         "<|endoftext|>",
+                                                         "<|end_of_text|>",
+                                                         "<end_of_turn>",
+                                                         "</s>",
+                                                         "<eos>",
+                                                         "<|end_of_turn|>",
+                                                         "<|return|>",
+                                                         "<|call|>",
+                                                         "<end_of_utterance>",
+                                                         "<EOT>",
+                                                         "[EOT]",
+                                                         "[EOS]",
+                                                         "<｜end▁of▁sentence｜>",
+                                                         "[PAD]",
+                                                         "<PAD>",
+                                                         "<|fim_pad|>",
+                                                         "<fim-pad>",
+                                                         "<fim_pad>",
+                                                         "<|file_sep|>",
+                                                         "<|repo_name|>"};
 
 std::string lower_case(std::string_view text) {
   std::string lower(text);
@@ -124,6 +140,9 @@ void vocabulary::collect_ends_of_generation() {
   for (auto const spelling : end_spellings) {
     if (auto const id = find_control(spelling)) ends.push_back(*id);
   }
+  // Harmony has ends of its own; there <|end|> closes one message of several.
+  auto const part_end = find_control("<|end|>");
+  if (part_end && find_control("<|return|>") && find_control("<|call|>")) std::erase(ends, *part_end);
   std::sort(ends.begin(), ends.end());
   ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
 }
