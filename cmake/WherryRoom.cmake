@@ -29,8 +29,8 @@ function(wherry_warnings target)
   endif()
 endfunction()
 
-# wherry_tests(ROOM libs...): one Catch2 executable over tests/ROOM/*_test.cpp. Each test case becomes a ctest line; the
-# first tag of a case that is one of our labels becomes its label, "unit" otherwise.
+# wherry_tests(ROOM libs...): one Catch2 executable over tests/ROOM/*_test.cpp. Each test case becomes a ctest line, its
+# tags are the labels (TestLabels.cmake).
 function(wherry_tests room)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cpp)
   if(NOT sources)
@@ -40,6 +40,13 @@ function(wherry_tests room)
   target_link_libraries(${room}_tests PRIVATE ${ARGN} wherry_test_support Catch2::Catch2WithMain)
   target_include_directories(${room}_tests PRIVATE ${PROJECT_SOURCE_DIR}/${room}/src)
   wherry_warnings(${room}_tests)
-  catch_discover_tests(${room}_tests TEST_PREFIX "${room}: " ADD_TAGS_AS_LABELS
+  catch_discover_tests(${room}_tests TEST_PREFIX "${room}: "
     DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 4)
+  set(labels ${CMAKE_CURRENT_BINARY_DIR}/${room}_tests_labels)
+  file(GENERATE OUTPUT ${labels}_include.cmake CONTENT "set(EXECUTABLE \"$<TARGET_FILE:${room}_tests>\")
+set(PREFIX \"${room}: \")
+set(LABELS_FILE \"${labels}.cmake\")
+include(\"${PROJECT_SOURCE_DIR}/cmake/TestLabels.cmake\")
+")
+  set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${labels}_include.cmake)
 endfunction()
