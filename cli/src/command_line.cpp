@@ -91,6 +91,7 @@ class grammar {
   void add_model();
   void add_quantize(CLI::App& under);
   void add_tokenize();
+  void add_readers();
   void add_doctor();
   void add_completion();
 
@@ -113,7 +114,8 @@ grammar::grammar(settings& into)
   app_.set_help_flag("-h,--help", "Print this help");
   app_.footer(top_footer);
   app_.require_subcommand(0, 1);
-  app_.add_option("--model", into_.model.model, "GGUF file; default: $WHERRY_MODEL, else random weights");
+  app_.add_option("--model", into_.model.model,
+                  "GGUF file or name of a found model; default: $WHERRY_MODEL, else random weights");
   json_option(app_);
   chosen_ = [this] { return about_command(into_); };
   add_ask();
@@ -122,6 +124,7 @@ grammar::grammar(settings& into)
   add_session();
   add_model();
   add_tokenize();
+  add_readers();
   add_doctor();
   add_completion();
 }
@@ -139,7 +142,7 @@ void grammar::model_options(CLI::App& to, bool with_model) {
   auto& m = into_.model;
   std::string const group = "Model";
   if (with_model)
-    to.add_option("--model", m.model, "GGUF file; default: $WHERRY_MODEL, else random weights")
+    to.add_option("--model", m.model, "GGUF file or name of a found model; default: $WHERRY_MODEL, else random weights")
         ->type_name("FILE")
         ->group(group);
   to.add_option("--threads", m.threads, "Threads that compute; default: one per core, at most 8")
@@ -290,7 +293,13 @@ void grammar::add_model() {
   auto& info = *command(
       group, "info", "Say what is in a GGUF file and how it would run", [this] { return model_info_command(into_); },
       "Example:\n  wherry model info qwen2.5-0.5b-instruct-q8_0.gguf --verbose");
-  info.add_option("FILE", into_.file, "The GGUF file")->required()->type_name("");
+  auto& list = *command(
+      group, "list", "List models that other programs have on this machine",
+      [this] { return model_list_command(into_); },
+      "Looks into the folders of Ollama, LM Studio, llama.cpp and the Hugging Face cache, and changes "
+      "nothing there.\n--model takes the names that are listed.");
+  json_option(list);
+  info.add_option("FILE", into_.file, "The GGUF file, or the name of a found model")->required()->type_name("");
   model_options(info, false);
   json_option(info);
   info.add_flag("-v,--verbose", into_.output.verbose, "All metadata too")->group("Output");
@@ -309,6 +318,38 @@ void grammar::add_tokenize() {
   c.add_flag("--ids", into_.ids_only, "Print the ids only, on one line")
       ->excludes(c.get_option("--json"))
       ->group("Output");
+}
+
+// Commands that read texts and write none.
+void grammar::add_readers() {
+  auto& embed = *command(
+      app_, "embed", "Turn texts into vectors and compare them", [this] { return embed_command(into_); },
+      "Example:\n  wherry embed \"a boat\" \"a ship\" --model nomic-embed-text-v1.5.Q8_0.gguf --prefix "
+      "\"search_document: \"");
+  auto& rerank = *command(
+      app_, "rerank", "Order texts by how well they answer a query", [this] { return rerank_command(into_); },
+      "Example:\n  wherry rerank \"how do boats float?\" < passages.txt --model bge-reranker-base-q8_0.gguf");
+  rerank.add_option("QUERY", into_.text, "The query")->required()->type_name("");
+  for (auto* c : {&embed, &rerank}) {
+    c->add_option("TEXTS", into_.texts, "Texts; without any the lines of standard input")->type_name("");
+    c->add_flag("--shorten", into_.shorten, "Cut texts that are longer than the model reads")->group("Model");
+    model_options(*c);
+    json_option(*c);
+  }
+  embed.add_option("--prefix", into_.prefix, "What the model was trained to see before a text")
+      ->type_name("TEXT")
+      ->group("Model");
+  embed.add_flag("--query", into_.as_query, "The texts are queries, not documents")->group("Model");
+
+  auto& explain = *command(
+      app_, "explain", "Show what a text becomes inside a model", [this] { return explain_command(into_); },
+      "Example:\n  wherry explain \"Once upon a time\" --model stories260K.gguf --layer 2 --head 1 --html page.html");
+  explain.add_option("TEXT", into_.text, "The text")->required()->type_name("");
+  explain.add_option("--layer", into_.layer, "Attention of this layer; default: 0, with --html all")->type_name("N");
+  explain.add_option("--head", into_.head, "Attention of this head; default: 0, with --html all")->type_name("N");
+  explain.add_option("--html", into_.html, "Write a page that shows everything")->type_name("FILE");
+  model_options(explain);
+  json_option(explain);
 }
 
 void grammar::add_doctor() {

@@ -15,6 +15,10 @@ int session_export_command(settings const& given);  ///< wherry session export
 int model_info_command(settings const& given);      ///< wherry model info
 int model_quantize_command(settings const& given);  ///< wherry model quantize
 int tokenize_command(settings const& given);        ///< wherry tokenize
+int model_list_command(settings const& given);      ///< wherry model list
+int embed_command(settings const& given);           ///< wherry embed
+int rerank_command(settings const& given);          ///< wherry rerank
+int explain_command(settings const& given);         ///< wherry explain
 int doctor_command(settings const& given);          ///< wherry doctor
 
 }  // namespace wherry::cli

@@ -1,5 +1,6 @@
 #include "model_choice.hpp"
 
+#include "model_finder.hpp"
 #include "terminal.hpp"
 
 #include <wherry/llm/random_model.hpp>
@@ -43,12 +44,25 @@ std::string describe_choice(model_choice const& choice) {
          "name a GGUF with --model FILE or WHERRY_MODEL=FILE";
 }
 
+result<std::filesystem::path> model_file(model_settings const& given) {
+  auto const choice = choose_model(given);
+  if (choice.source == model_source::random)
+    return error{errc::not_found, "this needs a model: name a GGUF with --model FILE or WHERRY_MODEL=FILE", "model"};
+  return resolve_model(choice.file, model_folders::of_this_user());
+}
+
 result<local_model> load_model(model_settings const& given, bool quiet) {
   auto const choice = choose_model(given);
   bool const random = choice.source == model_source::random;
+  std::filesystem::path file;
+  if (!random) {
+    auto resolved = model_file(given);
+    if (!resolved) return std::move(resolved).error();
+    file = std::move(*resolved);
+  }
   auto loaded = [&] {
     slow_work const telling("loading " + (random ? "the model" : choice.file));
-    return random ? make_random(options_of(given)) : local_model::open(choice.file, options_of(given));
+    return random ? make_random(options_of(given)) : local_model::open(file, options_of(given));
   }();
   if (!loaded || quiet) return loaded;
   if (random) say_notice(describe_choice(choice));

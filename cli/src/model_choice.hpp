@@ -6,6 +6,7 @@
 #include <wherry/core/result.hpp>
 #include <wherry/llm/local_model.hpp>
 
+#include <filesystem>
 #include <string>
 
 namespace wherry::cli {
@@ -22,6 +23,10 @@ model_choice choose_model(model_settings const& given);
 
 /// "qwen.gguf (from WHERRY_MODEL)", "random weights made in memory (…)".
 std::string describe_choice(model_choice const& choice);
+
+/// The file of the chosen model, which another program's folder may hold (model_finder.hpp).
+/// Fails with: errc::not_found, also when no model was named; errc::invalid_argument for a name that several have.
+result<std::filesystem::path> model_file(model_settings const& given);
 
 /// Loads it; tells its notices, and progress when it takes long, on standard error. `quiet` leaves the notices out, for
 /// commands that print them as data.

@@ -11,7 +11,7 @@ namespace wherry::cli {
 
 /// Which model, and what it may use.
 struct model_settings {
-  std::string model;  ///< Path of a GGUF file; empty: $WHERRY_MODEL, else random weights.
+  std::string model;  ///< A GGUF file, or the name of a found model; empty: $WHERRY_MODEL, else random weights.
   std::string kernels = "auto";
   std::size_t threads = 0;  ///< 0: chosen by the library.
   std::size_t context = 0;  ///< 0: the smaller of declared and 8,192.
@@ -62,6 +62,14 @@ struct settings {
   bool ids_only = false;  ///< tokenize: nothing but the ids.
   bool special = false;   ///< tokenize: BOS and EOS are added, and the text may spell control tokens.
   bool yes = false;       ///< run: calls that would ask are allowed.
+
+  std::vector<std::string> texts;    ///< embed, rerank: the texts; none: the lines of standard input.
+  std::string prefix;                ///< embed: stands before each text.
+  bool as_query = false;             ///< embed: texts to find with.
+  bool shorten = false;              ///< embed, rerank: overlong texts lose their end.
+  std::optional<std::size_t> layer;  ///< explain: attention of this layer.
+  std::optional<std::size_t> head;   ///< explain: of this head.
+  std::string html;                  ///< explain: write a page here.
 };
 
 }  // namespace wherry::cli

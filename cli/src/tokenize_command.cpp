@@ -128,7 +128,9 @@ int tokenize_command(settings const& given) {
     say("wherry: tokenize needs a vocabulary: name a GGUF with --model FILE or WHERRY_MODEL=FILE");
     return exit_usage;
   }
-  auto const file = gguf_file::open(choice.file);
+  auto const path = model_file(given.model);
+  if (!path) return report(path.error(), given.output.as_json);
+  auto const file = gguf_file::open(*path);
   if (!file) return report(file.error(), given.output.as_json);
   auto const t = tokenizer::from(*file);
   if (!t) return report(t.error(), given.output.as_json);

@@ -34,6 +34,7 @@ struct local_model_description {
   std::string quantisation;  ///< Type of most weights, e.g. "Q8_0".
   std::string kernels;
   std::string chat_template;  ///< "from the file", "given", or the named built-in.
+  std::string answer_family;  ///< How its answers are read: "plain", "hermes", ...
   std::string tokenizer;
   std::size_t parameters = 0;
   std::size_t layers = 0, heads = 0, kv_heads = 0, width = 0;

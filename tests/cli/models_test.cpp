@@ -1,0 +1,91 @@
+// The commands around models that are not asked: explain, embed, rerank, model list.
+
+#include "process.hpp"
+
+#include <wherry/core/json.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include "shared_data.hpp"
+#include "temp_dir.hpp"
+
+#include <filesystem>
+#include <fstream>
+
+using namespace wherry_test;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+wherry::json json_of(std::string const& text) {
+  INFO(text);
+  auto parsed = wherry::parse_json(text);
+  REQUIRE(parsed);
+  return *parsed;
+}
+
+}  // namespace
+
+TEST_CASE("explain shows pieces, attention and what comes next, as text, data and page", "[unit]") {
+  temp_dir const folder;
+  auto const page = (folder.path() / "page.html").string();
+  auto const shown = wherry_test::wherry({"explain", "once there was", "--layer", "1"});
+  CHECK(shown.code == 0);
+  CHECK_THAT(shown.out, ContainsSubstring("decoder: 2 layers, 6 heads"));
+  CHECK_THAT(shown.out, ContainsSubstring("Attention, layer 1, head 0"));
+  CHECK_THAT(shown.out, ContainsSubstring("Next token"));
+  auto const data = wherry_test::wherry({"explain", "once there was </script>", "--json", "--html", page});
+  REQUIRE(data.code == 0);
+  auto const seen = json_of(data.out);
+  CHECK(seen["text"]["attention"].size() == 12);
+  CHECK(seen["text"]["attention"][0]["shares"].size() == seen["text"]["tokens"].size());
+  auto const html = read_file(page);
+  auto const script = html.find("<script type=\"application/json\"");
+  REQUIRE(script != std::string::npos);
+  CHECK(html.find("</script>", script) > html.find("next_by_layer", script));  // text does not end the data
+  CHECK(wherry_test::wherry({"explain", "once", "--layer", "9"}).code == 1);
+}
+
+TEST_CASE("models of other programs are listed and found by name, encoders do what they are for", "[unit]") {
+  auto const golden = shared("models/golden");
+  temp_dir const home;
+  namespace fs = std::filesystem;
+  auto const link = [&](fs::path const& from, fs::path const& to) {
+    fs::create_directories((home.path() / to).parent_path());
+    fs::create_symlink(fs::absolute(from), home.path() / to);
+  };
+  link(golden / "bert-mean/bert-mean-q8_0.gguf",
+       ".cache/huggingface/hub/models--acme--reader/snapshots/abc/reader-q8_0.gguf");
+  link(golden / "bert-rank/bert-rank-q8_0.gguf", ".lmstudio/models/acme/ranker/ranker.gguf");
+  link(golden / "llama/llama-q8_0.gguf", ".ollama/models/blobs/sha256-1234");
+  fs::create_directories(home.path() / ".ollama/models/manifests/host/library/tiny");
+  std::ofstream(home.path() / ".ollama/models/manifests/host/library/tiny/1b")
+      << R"({"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:1234"}]})";
+  environment const moved{{"HOME", home.path().string()}};
+
+  auto const list = json_of(wherry_test::wherry({"model", "list", "--json"}, "", moved).out);
+  REQUIRE(list.size() == 3);
+  CHECK(list[0]["name"] == "acme/reader/reader-q8_0.gguf");
+  CHECK(list[1]["name"] == "acme/ranker/ranker.gguf");
+  CHECK(list[2]["name"] == "tiny:1b");
+
+  auto const vectors = wherry_test::wherry({"embed", "the boat", "the man", "--model", "reader", "--json"}, "", moved);
+  REQUIRE(vectors.code == 0);
+  CHECK(json_of(vectors.out)["embeddings"].size() == 2);
+  auto const ranked = wherry_test::wherry(
+      {"rerank", "the boat", "the river", "the man", "--model", "acme/ranker", "--json"}, "", moved);
+  REQUIRE(ranked.code == 0);
+  auto const order = json_of(ranked.out);
+  CHECK(order[0]["score"].get<double>() >= order[1]["score"].get<double>());
+  CHECK(wherry_test::wherry({"model", "info", "tiny:1b"}, "", moved).code == 0);
+  CHECK_THAT(wherry_test::wherry({"model", "info", "reader"}, "", moved).out,
+             ContainsSubstring("embeddings: wherry embed"));
+
+  auto const unsure = wherry_test::wherry({"embed", "x", "--model", "acme"}, "", moved);
+  CHECK(unsure.code == 1);
+  CHECK_THAT(unsure.err, ContainsSubstring("could be any of"));
+  CHECK_THAT(wherry_test::wherry({"embed", "x", "--model", "tiny:1b"}, "", moved).err,
+             ContainsSubstring("declares no pooling"));
+  CHECK_THAT(wherry_test::wherry({"embed", "x"}, "", moved).err, ContainsSubstring("needs a model"));
+}
