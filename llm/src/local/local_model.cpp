@@ -338,7 +338,7 @@ result<std::shared_ptr<local_model::impl>> local_model::impl::make(gguf_file fil
 
   auto chat = choose_template(file, options, about);
   if (!chat) return std::move(chat).error();
-  about.answer_family = std::string(family_of(chat->source()).name);
+  about.answer_family = std::string(family_of(chat->source()).name());
   auto const space = make_room(c, options, about.notices);
   if (!space) return space.error();
   about.context = space->context;
