@@ -245,8 +245,8 @@ result<std::vector<std::pair<std::string, std::string>>> header_parameters(std::
     auto const header = is_string(annotation) ? unquoted(annotation) : std::string{};
     if (!is_token(header)) return refuse("must be the name of an HTTP header");
     auto const type = string_member(property, "type");
-    if (type != "string" && type != "number" && type != "integer" && type != "boolean")
-      return refuse("stands on a parameter that is no string, number or boolean");
+    if (type != "string" && type != "integer" && type != "boolean")
+      return refuse("stands on a parameter that is no string, integer or boolean");
     for (auto const& [_, other] : found)
       if (same_ignoring_case(other, header)) return refuse("is used by another parameter too");
     found.emplace_back(std::string(name), header);
@@ -345,6 +345,12 @@ bool is_text_type(std::string_view mime) {
 }
 
 }  // namespace
+
+std::optional<std::string> front_matter_json(std::string_view text) {
+  auto front = read_front_matter(text);
+  if (!front) return std::nullopt;
+  return std::move(front->json);
+}
 
 result<skill_data> make_skill(std::string path, std::vector<skill_file> files) {
   auto const refuse = [&](std::string why) {

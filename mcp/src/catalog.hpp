@@ -127,6 +127,9 @@ struct catalog {
 /// The annotations x-mcp-header of a schema's properties (SEP-2243), or why one is not allowed.
 result<std::vector<std::pair<std::string, std::string>>> header_parameters(std::string_view schema);
 
+/// The front matter of a SKILL.md as a JSON object; nothing when it has none that can be read.
+std::optional<std::string> front_matter_json(std::string_view text);
+
 /// Reads a skill's files. See server::add_skill.
 result<skill_data> make_skill(std::string path, std::vector<skill_file> files);
 

@@ -88,7 +88,7 @@ class tool {
   /// In place of the schema made from the function; the function must take what it allows. JSON Schema 2020-12.
   tool& input_schema(raw_json schema);
   tool& output_schema(raw_json schema);
-  /// The argument is also sent as the HTTP header Mcp-Param-<header> (SEP-2243). A string, number or boolean.
+  /// The argument is also sent as the HTTP header Mcp-Param-<header> (SEP-2243). A string, integer or boolean.
   tool& header(std::string argument, std::string header);
   tool& meta(raw_json object);
 

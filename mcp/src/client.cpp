@@ -1,0 +1,500 @@
+#include "client_impl.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <mutex>
+#include <thread>
+
+namespace wherry::inline v0::mcp {
+
+using namespace detail;
+using boost::system::error_code;
+
+namespace detail {
+
+// ---------------------------------------------------------------- the shared thread
+
+struct client_loop::state {
+  asio::io_context loop{1};
+  asio::executor_work_guard<asio::io_context::executor_type> guard{loop.get_executor()};
+};
+
+client_loop::client_loop() : state_(std::make_shared<state>()) {
+  // The thread owns the loop: the last client may be let go on it.
+  std::thread([s = state_] { s->loop.run(); }).detach();
+}
+client_loop::~client_loop() {
+  asio::post(state_->loop, [s = state_] { s->guard.reset(); });
+}
+asio::any_io_executor client_loop::executor() const { return state_->loop.get_executor(); }
+
+std::shared_ptr<client_loop> client_loop::shared() {
+  static std::mutex mutex;
+  static std::weak_ptr<client_loop> current;
+  std::lock_guard const lock(mutex);
+  auto loop = current.lock();
+  if (!loop) {
+    loop.reset(new client_loop);
+    current = loop;
+  }
+  return loop;
+}
+
+}  // namespace detail
+
+// ---------------------------------------------------------------- messages
+
+std::string client::impl::own_capabilities() const {
+  std::string out = "{";
+  if (options.roots) put_raw(out, "roots", rev && rev->stateless ? "{}" : R"({"listChanged":false})");
+  if (options.sample || options.sampling_model) put_raw(out, "sampling", "{}");
+  if (options.elicit) put_raw(out, "elicitation", !rev || rev->url_elicitation ? R"({"form":{},"url":{}})" : "{}");
+  if (options.tasks && (!rev || rev->stateless)) put_raw(out, "extensions", R"({"io.modelcontextprotocol/tasks":{}})");
+  return out + "}";
+}
+
+namespace {
+
+std::string about_json(implementation const& who) {
+  std::string out = "{";
+  put_string(out, "name", who.name);
+  put_string(out, "version", who.version);
+  put_text(out, "title", who.title);
+  return out + "}";
+}
+
+implementation read_implementation(std::string_view raw) {
+  implementation out{.name = {}, .version = {}};
+  out.name = string_member(raw, "name").value_or("");
+  out.version = string_member(raw, "version").value_or("");
+  out.title = string_member(raw, "title").value_or("");
+  return out;
+}
+
+error error_of(std::string_view payload) {
+  return make_rpc_error(static_cast<int>(integer_member(payload, "code").value_or(rpc_code::internal_error)),
+                        string_member(payload, "message").value_or("the server gave no reason"),
+                        std::string(member(payload, "data")));
+}
+
+/// An object with members added; `more` begins without a comma.
+std::string with_members(std::string_view object, std::string_view more) {
+  std::string out(object.substr(0, object.rfind('}')));
+  if (more.empty()) return out + "}";
+  auto const last = out.find_last_not_of(" \t\r\n");
+  if (out[last] != '{') out += ',';
+  out += more;
+  return out + "}";
+}
+
+}  // namespace
+
+std::string client::impl::meta_json(std::string_view given, std::string_view progress_token) const {
+  std::string out = "{";
+  if (is_object(given))
+    each_member(given, [&](std::string_view key, std::string_view value) { return put_raw(out, key, value), true; });
+  if (rev && rev->stateless) {
+    put_string(out, meta_key::protocol_version, rev->name);
+    put_raw(out, meta_key::client_info, about_json(options.about));
+    put_raw(out, meta_key::client_capabilities, own_capabilities());
+    if (options.log_from) put_string(out, meta_key::log_level, to_string(*options.log_from));
+  }
+  if (!progress_token.empty()) put_raw(out, "progressToken", progress_token);
+  return out + "}";
+}
+
+void client::impl::notify(std::string_view method, std::string_view params) {
+  outgoing message{.text = rpc_notification(method, params), .method = std::string(method), .rev = rev};
+  over->send(std::move(message));
+}
+
+task<result<std::string>> client::impl::exchange(call_plan plan) {
+  if (gone) co_return *gone;
+  if (open.size() >= options.in_flight_max)
+    co_return error(errc::queue_full,
+                    "there are " + std::to_string(open.size()) + " requests without an answer already", "mcp.client");
+  auto const self = shared_from_this();
+  auto const id = std::to_string(++ids);
+  std::string params = "{";
+  std::string_view given_meta;
+  each_member(plan.params, [&](std::string_view key, std::string_view value) {
+    if (key == "_meta")
+      given_meta = value;
+    else
+      put_raw(params, key, value);
+    return true;
+  });
+  auto const meta = meta_json(given_meta, plan.options.progress ? id : std::string{});
+  if (meta.size() > 2) put_raw(params, "_meta", meta);
+  params += '}';
+
+  auto const w = std::make_shared<waiting>(executor);
+  auto const now = std::chrono::steady_clock::now();
+  w->progress = plan.options.progress;
+  w->time = plan.options.time.value_or(options.request_time);
+  w->last = now + plan.options.time.value_or(std::max(options.request_time, options.request_time_max));
+  w->timer.expires_at(now + w->time);
+  open[id] = w;
+  outgoing message{.text = rpc_request(id, plan.method, params),
+                   .id = id,
+                   .method = plan.method,
+                   .name = plan.name,
+                   .rev = rev,
+                   .headers = plan.headers,
+                   .until = w->last};
+  over->send(std::move(message));
+  while (!w->outcome) {
+    error_code ec;
+    co_await w->timer.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+    if (w->outcome) break;
+    bool const cancelled = (co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none;
+    if (!cancelled && std::chrono::steady_clock::now() < w->timer.expiry()) continue;  // progress moved it
+    open.erase(id);
+    bool const told = over->forget(id);
+    if (!told && plan.method != "initialize")
+      notify("notifications/cancelled", R"({"requestId":)" + id + R"(,"reason":"nobody waits any more"})");
+    if (cancelled) co_return error(errc::cancelled, plan.method + " was cancelled", "mcp.client");
+    error late(errc::deadline_exceeded,
+               "the server did not answer " + plan.method + " within " + std::to_string(w->time.count()) + " ms",
+               "mcp.client");
+    late.retryable = true;
+    co_return late;
+  }
+  open.erase(id);
+  co_return std::move(*w->outcome);
+}
+
+task<result<std::string>> client::impl::call(call_plan plan) {
+  auto const self = shared_from_this();
+  auto const first_params = plan.params;
+  for (std::size_t round = 0; round < options.rounds_max; ++round) {
+    auto outcome = co_await exchange(plan);
+    if (!outcome) {
+      auto const& e = outcome.error();
+      if (!is_rpc_error(e) || e.code.value() != rpc_code::unsupported_protocol_version || !rev->stateless ||
+          std::exchange(retried_revision, true))
+        co_return std::move(outcome).error();
+      // The server names what it speaks: the first that we speak too is taken.
+      revision const* other = nullptr;
+      auto const supported = member(e.path, "supported");
+      if (is_array(supported))
+        each_item(supported, [&](std::string_view item) {
+          auto const* const row = find_revision(unquoted(item));
+          if (row && row->stateless) other = row;
+          return other == nullptr;
+        });
+      if (!other) co_return std::move(outcome).error();
+      rev = other;
+      continue;
+    }
+    auto const type = string_member(*outcome, "resultType");
+    if (!type || *type == "complete") co_return std::move(*outcome);
+    if (*type == "task") {
+      auto done = co_await follow_task(std::move(*outcome), plan.options);
+      co_return done;
+    }
+    if (*type != "input_required")
+      co_return error(errc::unsupported, "the server answered with a result of the unknown type \"" + *type + "\"",
+                      "mcp.client");
+    std::string more;
+    auto const asked = member(*outcome, "inputRequests");
+    if (is_object(asked)) {
+      auto answers = co_await answer_all(std::string(asked));
+      if (!answers) co_return std::move(answers).error();
+      more = R"("inputResponses":)" + *answers;
+    }
+    auto const state = member(*outcome, "requestState");
+    if (is_string(state)) more += std::string(more.empty() ? "" : ",") + R"("requestState":)" + std::string(state);
+    plan.params = with_members(first_params, more);
+  }
+  co_return error(errc::limit_reached,
+                  "the server asked more than " + std::to_string(options.rounds_max) + " times within one call",
+                  "mcp.client");
+}
+
+task<result<std::string>> client::impl::follow_task(std::string made, request_options how) {
+  auto const self = shared_from_this();
+  auto const id = string_member(made, "taskId");
+  if (!id) co_return error(errc::parse_error, "the server made a task without an id", "mcp.client");
+  std::string named = "{";
+  put_string(named, "taskId", *id);
+  auto const until = std::chrono::steady_clock::now() + how.time.value_or(options.request_time_max);
+  auto poll = std::chrono::milliseconds(
+      std::clamp<std::int64_t>(integer_member(made, "pollIntervalMs").value_or(500), 10, 10'000));
+  asio::steady_timer timer(executor);
+  for (;;) {
+    call_plan look{.method = "tasks/get", .params = named + "}", .name = *id};
+    auto state = co_await exchange(look);
+    if (!state) co_return std::move(state).error();
+    auto const status = string_member(*state, "status").value_or("");
+    if (status == "completed") co_return std::string(member(*state, "result"));
+    if (status == "failed") co_return error_of(member(*state, "error"));
+    if (status == "cancelled") co_return error(errc::cancelled, "the task was cancelled on the server", "mcp.client");
+    if (status == "input_required") {
+      auto answers = co_await answer_all(std::string(member(*state, "inputRequests")));
+      if (!answers) co_return std::move(answers).error();
+      call_plan update{
+          .method = "tasks/update", .params = named + R"(,"inputResponses":)" + *answers + "}", .name = *id};
+      auto acknowledged = co_await exchange(update);
+      if (!acknowledged) co_return std::move(acknowledged).error();
+      continue;
+    }
+    error_code ec;
+    timer.expires_after(poll);
+    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+    bool const cancelled = (co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none;
+    if (!cancelled && std::chrono::steady_clock::now() < until) continue;
+    call_plan stop{.method = "tasks/cancel", .params = named + "}", .name = *id};
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    co_await exchange(stop);
+    if (cancelled) co_return error(errc::cancelled, "waiting for the task was cancelled", "mcp.client");
+    co_return error(errc::deadline_exceeded, "the task did not end in time", "mcp.client");
+  }
+}
+
+void client::impl::fail(std::string const& id, error why) {
+  auto const at = open.find(id);
+  if (at == open.end() || at->second->outcome) return;
+  at->second->outcome = std::move(why);
+  at->second->timer.cancel();
+}
+
+void client::impl::lose(error why) {
+  if (gone) return;
+  gone = why;
+  for (auto const& [_, w] : open) {
+    if (w->outcome) continue;
+    w->outcome = why;
+    w->timer.cancel();
+  }
+}
+
+void client::impl::take(std::string text) {
+  auto const read = read_rpc(text);
+  if (!read) return;  // nobody can be told: it may have been an answer
+  auto const& m = *read;
+  using kind = rpc_message::kind_type;
+  if (m.kind == kind::result || m.kind == kind::error) {
+    auto const at = open.find(m.id);
+    if (at == open.end() || at->second->outcome) return;  // late, or never asked
+    if (m.kind == kind::result)
+      at->second->outcome = std::string(m.payload);
+    else
+      at->second->outcome = error_of(m.payload);
+    at->second->timer.cancel();
+    return;
+  }
+  if (m.kind == kind::request) {
+    asio::co_spawn(executor, answer_request(std::string(m.id), std::string(m.method), std::string(m.params)),
+                   [](std::exception_ptr) {});
+    return;
+  }
+  if (m.method == "notifications/progress") {
+    auto const at = open.find(member(m.params, "progressToken"));
+    if (at == open.end()) return;
+    auto& w = *at->second;
+    w.timer.expires_at(std::min(w.last, std::chrono::steady_clock::now() + w.time));
+    if (w.progress)
+      w.progress(number_in(member(m.params, "progress")).value_or(0), number_in(member(m.params, "total")),
+                 string_member(m.params, "message").value_or(""));
+  } else if (m.method == "notifications/message") {
+    if (options.log)
+      options.log(severity_of(string_member(m.params, "level").value_or("")).value_or(severity::info),
+                  string_member(m.params, "logger").value_or(""), raw_json{std::string(member(m.params, "data"))});
+  } else if (m.method == "notifications/tools/list_changed") {
+    lists.erase("tools/list");
+    if (options.changed) options.changed("tools");
+  } else if (m.method == "notifications/prompts/list_changed") {
+    lists.erase("prompts/list");
+    if (options.changed) options.changed("prompts");
+  } else if (m.method == "notifications/resources/list_changed") {
+    lists.erase("resources/list");
+    lists.erase("resources/templates/list");
+    if (options.changed) options.changed("resources");
+  } else if (m.method == "notifications/resources/updated") {
+    if (options.changed) options.changed(string_member(m.params, "uri").value_or(""));
+  }
+}
+
+// ---------------------------------------------------------------- beginning
+
+task<result<void>> client::impl::discover() {
+  call_plan plan{.method = "server/discover"};
+  plan.options.time = options.probe_time;
+  auto found = co_await call(std::move(plan));
+  if (!found) co_return std::move(found).error();
+  capabilities.text = std::string(member(*found, "capabilities"));
+  instructions = string_member(*found, "instructions").value_or("");
+  server_info = read_implementation(member(member(*found, "_meta"), meta_key::server_info));
+  auto const spoken = member(*found, "supportedVersions");
+  bool common = false;
+  if (is_array(spoken))
+    each_item(spoken, [&](std::string_view item) {
+      auto const* const row = find_revision(unquoted(item));
+      if (row && row->stateless && (!common || row->name > rev->name)) {
+        rev = row;
+        common = true;
+      }
+      return true;
+    });
+  if (!common)
+    co_return make_rpc_error(rpc_code::unsupported_protocol_version,
+                             "the server speaks no stateless revision that this client knows");
+  co_return result<void>{};
+}
+
+task<result<void>> client::impl::handshake() {
+  auto const* asked = options.revision.empty() ? &newest_handshake() : find_revision(options.revision);
+  rev = asked;
+  call_plan plan{.method = "initialize"};
+  plan.params = R"({"protocolVersion":")" + std::string(asked->name) + R"(","capabilities":)" + own_capabilities() +
+                R"(,"clientInfo":)" + about_json(options.about) + "}";
+  plan.options.time = options.connect_time;
+  auto const before = rev;
+  rev = nullptr;  // nothing is agreed yet: no header may say so
+  auto answered = co_await exchange(std::move(plan));
+  rev = before;
+  if (!answered) co_return std::move(answered).error();
+  auto const name = string_member(*answered, "protocolVersion").value_or("");
+  auto const* const agreed = find_revision(name);
+  if (!agreed || agreed->stateless)
+    co_return error(errc::unsupported,
+                    "the server wants to speak revision \"" + name + "\", which this client does not", "mcp.client");
+  rev = agreed;
+  capabilities.text = std::string(member(*answered, "capabilities"));
+  instructions = string_member(*answered, "instructions").value_or("");
+  server_info = read_implementation(member(*answered, "serverInfo"));
+  notify("notifications/initialized", {});
+  over->opened_session();
+  if (options.log_from && !member(capabilities.text, "logging").empty()) {
+    call_plan level{.method = "logging/setLevel",
+                    .params = R"({"level":")" + std::string(to_string(*options.log_from)) + "\"}"};
+    auto set = co_await exchange(std::move(level));
+    if (!set) co_return std::move(set).error();
+  }
+  co_return result<void>{};
+}
+
+task<result<void>> client::impl::open_up() {
+  auto const self = shared_from_this();
+  co_await asio::this_coro::throw_if_cancelled(false);
+  if (!options.revision.empty() && !find_revision(options.revision))
+    co_return error(errc::invalid_argument, "there is no revision \"" + options.revision + "\"", "mcp.client.connect",
+                    options.revision);
+  std::weak_ptr<impl> const weak = self;
+  transport_events events;
+  events.message = [weak](std::string text) {
+    if (auto const c = weak.lock()) c->take(std::move(text));
+  };
+  events.failed = [weak](std::string id, error why) {
+    if (auto const c = weak.lock()) c->fail(id, std::move(why));
+  };
+  events.closed = [weak](error why) {
+    if (auto const c = weak.lock()) c->lose(std::move(why));
+  };
+  auto ready = co_await over->async_open(std::move(events));
+  if (!ready) co_return std::move(ready).error();
+  auto const* const pinned = find_revision(options.revision);
+  if (pinned && !pinned->stateless) {
+    auto shaken = co_await handshake();
+    co_return shaken;
+  }
+  rev = pinned ? pinned : &newest_stateless();
+  if (pinned) co_return result<void>{};  // what it offers shows when it is used
+  auto found = co_await discover();
+  if (found) co_return result<void>{};
+  auto const& e = found.error();
+  // A server of the era before does not know the question; one may also not answer it at all.
+  if (gone || (!is_rpc_error(e) && !e.is(errc::deadline_exceeded))) co_return std::move(found).error();
+  auto shaken = co_await handshake();
+  co_return shaken;
+}
+
+// ---------------------------------------------------------------- the handle
+
+client::holder::~holder() {
+  if (!inside) return;
+  asio::co_spawn(
+      inside->executor,
+      [](std::shared_ptr<impl> last) -> task<void> {
+        last->lose({errc::cancelled, "the client was let go", "mcp.client"});
+        co_await last->over->async_close();
+      }(inside),
+      [](std::exception_ptr) {});
+}
+
+task<result<client>> client::async_connect(std::unique_ptr<transport> over, client_options options) {
+  std::shared_ptr<client_loop> loop;
+  auto where = options.executor;
+  if (!where) {
+    loop = client_loop::shared();
+    where = loop->executor();
+  }
+  auto h = std::make_shared<holder>();
+  h->inside = std::make_shared<impl>(std::move(over), std::move(options), loop, where);
+  auto opened = co_await run_there(where, h->inside->open_up());
+  if (!opened) co_return std::move(opened).error();
+  co_return client(std::move(h));
+}
+
+result<client> client::connect(std::unique_ptr<transport> over, client_options options) {
+  std::optional<result<client>> outcome;
+  auto work = [](std::unique_ptr<transport> t, client_options o,
+                 std::optional<result<client>>* into) -> task<result<void>> {
+    into->emplace(co_await async_connect(std::move(t), std::move(o)));
+    co_return result<void>{};
+  };
+  auto done =
+      run_blocking(work(std::move(over), std::move(options), &outcome), "client::connect", "client::async_connect");
+  if (!done) return std::move(done).error();
+  return std::move(*outcome);
+}
+
+revision const& client::protocol() const noexcept { return *holder_->inside->rev; }
+implementation const& client::server_info() const noexcept { return holder_->inside->server_info; }
+std::string const& client::instructions() const noexcept { return holder_->inside->instructions; }
+raw_json const& client::server_capabilities() const noexcept { return holder_->inside->capabilities; }
+
+task<result<raw_json>> client::async_request(std::string method, raw_json params, request_options options) const {
+  auto const h = holder_;
+  if (check_json(params.text, message_depth_max) || !is_object(params.text))
+    co_return error(errc::invalid_argument, "the params of " + method + " are not a JSON object", "mcp.client");
+  call_plan plan{.method = std::move(method), .params = std::move(params.text), .options = std::move(options)};
+  if (auto name = string_member(plan.params, plan.method == "resources/read"     ? "uri"
+                                             : plan.method.starts_with("tasks/") ? "taskId"
+                                                                                 : "name"))
+    plan.name = std::move(*name);
+  auto outcome = co_await run_there(h->inside->executor, h->inside->call(std::move(plan)));
+  if (!outcome) co_return std::move(outcome).error();
+  co_return raw_json{std::move(*outcome)};
+}
+
+task<void> client::async_close() const {
+  auto const h = holder_;
+  auto work = [](std::shared_ptr<impl> inside) -> task<bool> {
+    inside->lose({errc::cancelled, "the client was closed", "mcp.client"});
+    co_await inside->over->async_close();
+    co_return true;
+  };
+  co_await run_there(h->inside->executor, work(h->inside));
+}
+
+result<raw_json> client::request(std::string method, raw_json params) const {
+  return run_blocking(async_request(std::move(method), std::move(params)), "client::request", "client::async_request");
+}
+
+void client::close() const {
+  auto work = [](client c) -> task<result<void>> {
+    co_await c.async_close();
+    co_return result<void>{};
+  };
+  (void)run_blocking(work(*this), "client::close", "client::async_close");
+}
+
+}  // namespace wherry::inline v0::mcp
