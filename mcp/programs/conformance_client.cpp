@@ -44,6 +44,52 @@ mcp::client_options options_for(std::string const& scenario) {
   return o;
 }
 
+/// A member of MCP_CONFORMANCE_CONTEXT.
+std::string of_context(std::string_view name) {
+  auto const context = environment("MCP_CONFORMANCE_CONTEXT");
+  if (context.empty() || view::check_json(context, 512)) return {};
+  return view::string_member(context, name).value_or("");
+}
+
+/// How the scenario's client shows that it may.
+mcp::authorizer_options authorization_for(std::string const& scenario) {
+  mcp::authorizer_options o;
+  o.loopback_http = true;
+  mcp::oauth_client from_context;
+  from_context.client_id = of_context("client_id");
+  from_context.client_secret = of_context("client_secret");
+  if (scenario == "auth/client-credentials-jwt") {
+    from_context.private_key = of_context("private_key_pem");
+    from_context.key_algorithm = of_context("signing_algorithm");
+    from_context.auth = mcp::client_auth::private_key_jwt;
+    o.grant = mcp::client_credentials{from_context};
+  } else if (scenario == "auth/client-credentials-basic") {
+    from_context.auth = mcp::client_auth::secret_basic;
+    o.grant = mcp::client_credentials{from_context};
+  } else if (scenario == "auth/enterprise-managed-authorization") {
+    mcp::enterprise_managed e;
+    e.idp_token_endpoint = of_context("idp_token_endpoint");
+    e.idp_client.client_id = of_context("idp_client_id");
+    e.id_token = []() -> w::task<w::result<std::string>> { co_return of_context("idp_id_token"); };
+    e.client = from_context;
+    o.grant = std::move(e);
+  } else if (scenario == "auth/wif-jwt-bearer") {
+    mcp::workload_identity i;
+    i.client = from_context;
+    i.assertion = [](std::string) -> w::task<w::result<std::string>> { co_return of_context("valid_jwt"); };
+    o.grant = std::move(i);
+  } else {
+    mcp::user_consent c;
+    c.prompt = mcp::follow_consent(w::http_client{});
+    c.redirect_uri = "http://localhost:3000/callback";
+    c.client_name = "wherry-conformance-client";
+    c.client_metadata_url = "https://conformance-test.local/client-metadata.json";
+    if (scenario == "auth/pre-registration") c.client = from_context;
+    o.grant = std::move(c);
+  }
+  return o;
+}
+
 int tell(w::error const& e) {
   std::cerr << e << '\n';
   return 1;
@@ -149,6 +195,10 @@ int play(std::string const& scenario, mcp::client const& c) {
       if (auto const done = c.call(name); !done) worst = tell(done.error());
     return worst;
   }
+  if (scenario == "auth/authorization-server-migration") {
+    // The server moves to another authorization server between two calls.
+    if (int const first = list_and_call(c, "test-tool", "{}"); first != 0) return first;
+  }
   return list_and_call(c, "test-tool", "{}");
 }
 
@@ -162,6 +212,7 @@ int main(int argc, char** argv) {
   auto const scenario = environment("MCP_CONFORMANCE_SCENARIO");
   mcp::http_server_address to;
   to.url = argv[argc - 1];
+  if (scenario.starts_with("auth/")) to.authorizer.emplace(to.url, authorization_for(scenario));
   auto const c = mcp::client::connect(to, options_for(scenario));
   if (!c) return tell(c.error());
   int const code = play(scenario, *c);

@@ -71,23 +71,23 @@ struct http_link : std::enable_shared_from_this<http_link> {
 
   /// Sends with whatever it takes to be allowed.
   task<result<http_stream>> open_stream(http_request base, deadline until) {
-    for (int attempt = 0;; ++attempt) {
+    authorization_tries tries;
+    for (;;) {
       auto r = base;
       if (to.authorizer) {
-        auto prepared = co_await to.authorizer->async_prepare(r);
+        auto prepared = co_await to.authorizer->async_prepare(r, tries);
         if (!prepared) co_return std::move(prepared).error();
       }
       auto stream = co_await http.async_open(std::move(r), until);
-      if (!stream) co_return stream;
-      bool const refused = stream->status() == 401 || stream->status() == 403;
-      if (!refused || !to.authorizer || attempt >= to.challenges_max) co_return stream;
-      auto const fields = stream->fields();
+      if (!stream || !to.authorizer) co_return stream;
+      to.authorizer->note(stream->fields());
       auto const status = stream->status();
-      stream->close();
-      auto again = co_await to.authorizer->async_challenged(status, fields);
+      if (status != 401 && status != 403) co_return stream;
+      auto const fields = stream->fields();
+      auto again = co_await to.authorizer->async_challenged(status, fields, tries);
       if (!again) co_return std::move(again).error();
-      if (!*again)
-        co_return error(errc::denied, "the server refused with " + std::to_string(status), "mcp.http", to.url);
+      if (!*again) co_return stream;
+      stream->close();
     }
   }
 

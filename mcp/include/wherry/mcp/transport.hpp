@@ -7,11 +7,13 @@
 #include <wherry/core/result.hpp>
 #include <wherry/core/task.hpp>
 #include <wherry/http/client.hpp>
+#include <wherry/mcp/authorizer.hpp>
 #include <wherry/mcp/revision.hpp>
 
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -50,17 +52,6 @@ class transport {
   virtual task<void> async_close() = 0;
 };
 
-/// Lets HTTP requests be authorised. Belongs to one transport.
-class http_authorizer {
- public:
-  virtual ~http_authorizer() = default;
-  /// Puts what is known into a request: an Authorization field, say.
-  virtual task<result<void>> async_prepare(http_request& request) = 0;
-  /// The server refused with 401 or 403. Returns: whether trying again may help.
-  /// Fails with whatever should be told to whoever made the call.
-  virtual task<result<bool>> async_challenged(int status, http_fields const& fields) = 0;
-};
-
 /// A server started as a child process, spoken to by lines.
 struct stdio_server {
   std::vector<std::string> command = {};  ///< Program and arguments; no shell reads them.
@@ -74,10 +65,9 @@ struct stdio_server {
 /// A server at a URL.
 struct http_server_address {
   std::string url;
-  http_fields fields = {};  ///< Sent with every request.
-  std::shared_ptr<http_authorizer> authorizer = {};
+  http_fields fields = {};                         ///< Sent with every request.
+  std::optional<mcp::authorizer> authorizer = {};  ///< What gets tokens when the server asks for them.
   http_client_options http = {};
-  int challenges_max = 3;  ///< Of one request; then the refusal is its answer.
   int reconnects_max = 5;  ///< Of one broken stream of the handshake era.
 };
 
