@@ -1,5 +1,7 @@
 #include "engine/adapter.hpp"
+#include "engine/peft_adapter.hpp"
 #include "engine/transformer.hpp"
+#include "temp_dir.hpp"
 #include "tiny_models.hpp"
 
 #include <wherry/core/runtime.hpp>
@@ -11,6 +13,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <fstream>
 
 using namespace wherry;
 using namespace wherry::engine;
@@ -219,4 +222,90 @@ TEST_CASE("an adapter that does not fit is refused by name", "[unit][adapter]") 
   half.file.add("adapter.type", "lora");
   half.matrix("blk.0.attn_q.weight.lora_a", 4, 32);
   CHECK(names(refusal(half.open()), "lora_b"));
+}
+
+namespace {
+
+// A safetensors file with these f32 matrices.
+std::vector<std::uint8_t> safetensors(
+    std::vector<std::tuple<std::string, std::size_t, std::size_t, std::vector<float>>> const& tensors) {
+  std::string header = "{", data;
+  for (auto const& [name, rows, columns, values] : tensors) {
+    header += (header.size() > 1 ? "," : "") + ("\"" + name + "\"") + ":{\"dtype\":\"F32\",\"shape\":[" +
+              std::to_string(rows) + "," + std::to_string(columns) + "],\"data_offsets\":[" +
+              std::to_string(data.size()) + "," + std::to_string(data.size() + values.size() * 4) + "]}";
+    data.append(reinterpret_cast<char const*>(values.data()), values.size() * 4);
+  }
+  header += "}";
+  std::vector<std::uint8_t> out(8);
+  for (int i = 0; i < 8; ++i) out[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(header.size() >> (8 * i));
+  out.insert(out.end(), header.begin(), header.end());
+  out.insert(out.end(), data.begin(), data.end());
+  return out;
+}
+
+std::vector<float> noise(std::size_t count, std::uint32_t seed) {
+  std::vector<float> out(count);
+  for (std::size_t i = 0; i < count; ++i)
+    out[i] = static_cast<float>(random_bits({seed, 0, static_cast<std::uint32_t>(i)}) >> 40) / float(1 << 24) - 0.5f;
+  return out;
+}
+
+constexpr char const* plain_lora = R"({"peft_type":"LORA","r":4,"lora_alpha":8,"bias":"none","use_dora":false})";
+
+}  // namespace
+
+TEST_CASE("an adapter of PEFT is translated, the rows of turned heads put in the file's order", "[unit][adapter]") {
+  auto const file = model_file();  // heads of 16 floats whose neighbours turn together
+  auto const model = transformer::load(file, kernel_set::scalar).value();
+  auto const a = noise(4 * 32, 1), b = noise(32 * 4, 2), down_a = noise(4 * 48, 3), down_b = noise(32 * 4, 4);
+  std::string const layer = "base_model.model.model.layers.1.";
+  auto const bytes = safetensors({{layer + "mlp.down_proj.lora_A.weight", 4, 48, down_a},
+                                  {layer + "mlp.down_proj.lora_B.weight", 32, 4, down_b},
+                                  {layer + "self_attn.q_proj.lora_A.weight", 4, 32, a},
+                                  {layer + "self_attn.q_proj.lora_B.weight", 32, 4, b}});
+  auto const opened = detail::safetensors_file::from_bytes(bytes).value();
+  auto const read = read_peft_adapter(opened, plain_lora, file, model->configuration(), "p");
+  if (!read) FAIL(to_string(read.error()));
+  REQUIRE(read->pairs.size() == 2);
+  for (auto const& [index, pair] : read->pairs) {
+    CHECK(pair.scale == 2);
+    if (file.tensors()[index].name == "blk.1.ffn_down.weight") {
+      CHECK(pair.down == down_a);
+      CHECK(pair.up == down_b);
+      continue;
+    }
+    CHECK(file.tensors()[index].name == "blk.1.attn_q.weight");
+    CHECK(pair.down == a);
+    // Row 2 i + k of a head is row i + 8 k there.
+    for (std::size_t row = 0; row < 32; ++row) {
+      std::size_t const head = row / 16, within = row % 16, there = head * 16 + within / 2 + within % 2 * 8;
+      CHECK(std::equal(pair.up.begin() + static_cast<std::ptrdiff_t>(row * 4),
+                       pair.up.begin() + static_cast<std::ptrdiff_t>(row * 4 + 4),
+                       b.begin() + static_cast<std::ptrdiff_t>(there * 4)));
+    }
+  }
+  auto const refusal = [&](std::string const& configuration) {
+    return read_peft_adapter(opened, configuration, file, model->configuration(), "p").error().message;
+  };
+  CHECK(refusal("{").find("not a JSON object") != std::string::npos);
+  CHECK(refusal(R"({"peft_type":"IA3"})").find("IA3") != std::string::npos);
+  CHECK(refusal(R"({"peft_type":"LORA","lora_alpha":8,"use_dora":true})").find("use_dora") != std::string::npos);
+  CHECK(refusal(R"({"peft_type":"LORA","lora_alpha":8,"modules_to_save":["lm_head"]})").find("modules_to_save") !=
+        std::string::npos);
+}
+
+TEST_CASE("an adapter is loaded from PEFT's folder", "[unit][adapter]") {
+  wherry_test::temp_dir const folder;
+  std::string const layer = "base_model.model.model.layers.0.mlp.up_proj";
+  auto const bytes = safetensors(
+      {{layer + ".lora_A.weight", 4, 32, noise(4 * 32, 7)}, {layer + ".lora_B.weight", 48, 4, noise(48 * 4, 8)}});
+  std::ofstream(folder.path() / "adapter_model.safetensors", std::ios::binary)
+      .write(reinterpret_cast<char const*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  auto llm = local_model::from(model_file(), {.kernels = "scalar"}).value();
+  CHECK(llm.load_adapter("p", folder.path()).error().message.find("adapter_config.json") != std::string::npos);
+  std::ofstream(folder.path() / "adapter_config.json") << plain_lora;
+  CHECK(llm.load_adapter("p", folder.path()).has_value());
+  CHECK(llm.load_adapter("q", folder.path() / "adapter_model.safetensors").has_value());
+  CHECK(answer(llm, {{"p"}}) == answer(llm, {{"q"}}));
 }

@@ -1,5 +1,6 @@
 #include <wherry/llm/local_model.hpp>
 
+#include "engine/peft_adapter.hpp"
 #include "local/answer_grammar.hpp"
 #include "local/file_facts.hpp"
 #include "local/scheduler.hpp"
@@ -128,6 +129,7 @@ class local_model::impl final : public model {
   }
 
   gguf_file const& file() const noexcept { return network_->file(); }
+  engine::config const& configuration() const noexcept { return network_->configuration(); }
   local_model_description const& about() const noexcept { return about_; }
   wherry::v0::tokenizer const& tokens() const noexcept { return tokens_; }
 
@@ -406,9 +408,26 @@ wherry::v0::tokenizer const& local_model::tokenizer() const noexcept { return im
 local_model::operator std::shared_ptr<model>() const { return impl_; }
 
 result<void> local_model::load_adapter(std::string name, std::filesystem::path const& file) {
-  auto opened = gguf_file::open(file);
+  std::error_code ignored;
+  auto weights = file;
+  if (std::filesystem::is_directory(file, ignored)) weights /= "adapter_model.safetensors";
+  if (weights.extension() != ".safetensors") {
+    auto opened = gguf_file::open(weights);
+    if (!opened) return std::move(opened).error();
+    return load_adapter(std::move(name), *opened);
+  }
+  auto opened = detail::safetensors_file::open(weights);
   if (!opened) return std::move(opened).error();
-  return load_adapter(std::move(name), *opened);
+  auto const beside = weights.parent_path() / "adapter_config.json";
+  std::ifstream in(beside, std::ios::binary);
+  if (!in)
+    return error{errc::not_found, "an adapter of PEFT needs its adapter_config.json beside it",
+                 "local_model.load_adapter", beside.string()};
+  std::string const configuration(std::istreambuf_iterator<char>(in), {});
+  auto adapter =
+      engine::read_peft_adapter(*opened, configuration, impl_->file(), impl_->configuration(), std::move(name));
+  if (!adapter) return std::move(adapter).error();
+  return impl_->add_adapter(std::move(*adapter));
 }
 
 result<void> local_model::load_adapter(std::string name, gguf_file const& file) {
