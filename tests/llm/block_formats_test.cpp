@@ -120,9 +120,9 @@ TEST_CASE("products with weights in blocks agree with double precision and do no
           "[unit][kernels]") {
   for (auto set : runnable_sets())
     for (auto type : block_types)
-      for (std::size_t columns : {256, 768}) {
+      for (auto const& [columns, tokens] : {std::pair<std::size_t, std::size_t>{256, 9}, {768, 61}, {1280, 14}}) {
         auto const layout = layout_of(type);
-        constexpr std::size_t rows = 7, tokens = 9;
+        constexpr std::size_t rows = 7;
         std::size_t const row_bytes = columns / layout.elements * layout.bytes;
         auto const bytes = random_blocks(type, rows * columns / layout.elements, 3);
         auto const weights = reference_values(type, bytes);
@@ -131,7 +131,7 @@ TEST_CASE("products with weights in blocks agree with double precision and do no
           x[i] = static_cast<float>(2 * uniform({1, 4, static_cast<std::uint32_t>(i)}) - 1);
         auto const product = matmul_for(kernels_of(set), type);
         product({bytes.data(), row_bytes, rows, columns, x.data(), columns, tokens, together.data(), rows});
-        CAPTURE(to_string(set), to_string(type), columns);
+        CAPTURE(to_string(set), to_string(type), columns, tokens);
         for (std::size_t t = 0; t < tokens; ++t)
           for (std::size_t r = 0; r < rows; ++r) {
             double sum = 0, magnitude = 1e-30;
