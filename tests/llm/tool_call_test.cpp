@@ -8,6 +8,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <shared_data.hpp>
 
+#include "tokenizer_samples.hpp"
+
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -588,4 +590,281 @@ TEST_CASE("a call by control token is an error when no tool was offered", "[tool
   answer_parser parser(family("mistral_args"), options);
   CHECK(parser.push_control("[TOOL_CALLS]").has_error());
   CHECK(parse_answer("[TOOL_CALLS] is a token", family("mistral_args"), {})->text == "[TOOL_CALLS] is a token");
+}
+
+namespace {
+
+struct transcript {
+  char const* text;
+  std::vector<plain_call> calls;
+  char const* said = "";
+  char const* thought = "";
+};
+
+json object_of(char const* text) { return parse_json(text).value(); }
+
+}  // namespace
+
+// Written by hand after the vendors' documentation: these families have no template in the collection, or one that
+// shows no calls.
+TEST_CASE("transcripts of families whose templates show no calls are read", "[toolcall]") {
+  std::map<std::string, std::vector<transcript>> transcripts;
+  transcripts["functiongemma"] = {
+      {"<start_function_call>call:f{}<end_function_call>", {{"f", object_of("{}")}}},
+      {"<start_function_call>call:get_weather{city:<escape>London<escape>}<end_function_call>",
+       {{"get_weather", object_of(R"({"city":"London"})")}}},
+      {"<start_function_call>call:set{on:true,level:3,ratio:0.5}<end_function_call>",
+       {{"set", object_of(R"({"on":true,"level":3,"ratio":0.5})")}}},
+      {"<start_function_call>call:f{a:[1,2,3]}<end_function_call>", {{"f", object_of(R"({"a":[1,2,3]})")}}},
+      {"<start_function_call>call:f{a:[<escape>x<escape>,<escape>y, z<escape>]}<end_function_call>",
+       {{"f", object_of(R"({"a":["x","y, z"]})")}}},
+      {"<start_function_call>call:f{o:{k:<escape>v<escape>,n:-1}}<end_function_call>",
+       {{"f", object_of(R"({"o":{"k":"v","n":-1}})")}}},
+      {"<start_function_call>call:f{a:1}<end_function_call><start_function_call>call:g{b:2}<end_function_call>",
+       {{"f", object_of(R"({"a":1})")}, {"g", object_of(R"({"b":2})")}}},
+      {"Sure. <start_function_call>call:f{a:<escape>{}[]:,<escape>}<end_function_call>",
+       {{"f", object_of(R"({"a":"{}[]:,"})")}},
+       "Sure."},
+      {"<start_function_call>call:f{ a : <escape> spaced <escape> , b : 2 }<end_function_call>",
+       {{"f", object_of(R"({"a":" spaced ","b":2})")}}},
+      {"I cannot help with that.", {}, "I cannot help with that."}};
+  transcripts["minimax_m2"] = {
+      {"<minimax:tool_call>\n<invoke name=\"f\">\n</invoke>\n</minimax:tool_call>", {{"f", object_of("{}")}}},
+      {"<minimax:tool_call><invoke name=\"w\"><parameter "
+       "name=\"location\">Sydney</parameter></invoke></minimax:tool_call>",
+       {{"w", object_of(R"({"location":"Sydney"})")}}},
+      {"<minimax:tool_call>\n<invoke name=\"w\">\n<parameter name=\"location\">San Francisco, "
+       "CA</parameter>\n<parameter "
+       "name=\"unit\">celsius</parameter>\n</invoke>\n</minimax:tool_call>",
+       {{"w", object_of(R"({"location":"San Francisco, CA","unit":"celsius"})")}}},
+      {"<think>The user asks.</think>\n\n<minimax:tool_call>\n<invoke name=\"f\">\n<parameter "
+       "name=\"n\">3</parameter>\n"
+       "</invoke>\n</minimax:tool_call>",
+       {{"f", object_of(R"({"n":3})")}},
+       "",
+       "The user asks."},
+      {"<minimax:tool_call>\n<invoke name=\"f\">\n<parameter name=\"a\">[1, "
+       "\"x\"]</parameter>\n</invoke>\n</minimax:tool_call>",
+       {{"f", object_of(R"({"a":[1,"x"]})")}}},
+      {"<minimax:tool_call>\n<invoke name=\"f\">\n<parameter name=\"a\">1</parameter>\n</invoke>\n<invoke name=\"g\">\n"
+       "<parameter name=\"b\">two</parameter>\n</invoke>\n</minimax:tool_call>",
+       {{"f", object_of(R"({"a":1})")}, {"g", object_of(R"({"b":"two"})")}}},
+      {"Let me look.\n<minimax:tool_call>\n<invoke name=\"f\">\n<parameter name=\"q\">a & b < "
+       "c</parameter>\n</invoke>\n"
+       "</minimax:tool_call>",
+       {{"f", object_of(R"({"q":"a & b < c"})")}},
+       "Let me look."},
+      {"<minimax:tool_call>\n<invoke name=\"f\">\n<parameter "
+       "name=\"q\">two\nlines</parameter>\n</invoke>\n</minimax:tool_call>\n",
+       {{"f", object_of(R"({"q":"two\nlines"})")}}},
+      {"<minimax:tool_call>\n<invoke name=\"f\">\n<parameter name=\"o\">{\"k\": {\"n\": null}}</parameter>\n</invoke>\n"
+       "</minimax:tool_call>",
+       {{"f", object_of(R"({"o":{"k":{"n":null}}})")}}},
+      {"<think>\nNothing to call.\n</think>\n\nHello!", {}, "Hello!", "Nothing to call."}};
+  transcripts["phi4_mini"] = {
+      {"<|tool_call|>[{\"name\": \"f\", \"arguments\": {}}]<|/tool_call|>", {{"f", object_of("{}")}}},
+      {"<|tool_call|>[{\"name\":\"w\",\"arguments\":{\"city\":\"Paris\"}}]<|/tool_call|>",
+       {{"w", object_of(R"({"city":"Paris"})")}}},
+      {"<|tool_call|>[{\"name\": \"f\", \"parameters\": {\"a\": 1}}]<|/tool_call|>", {{"f", object_of(R"({"a":1})")}}},
+      {"<|tool_call|>[ {\"type\": \"function\", \"function\": {\"name\": \"f\", \"arguments\": {\"path\": \"x.py\"}}} "
+       "]<|/tool_call|>",
+       {{"f", object_of(R"({"path":"x.py"})")}}},
+      {"<|tool_call|>[{\"name\": \"f\", \"arguments\": {\"a\": 1}}, {\"name\": \"g\", \"arguments\": {\"b\": "
+       "[true]}}]<|/tool_call|>",
+       {{"f", object_of(R"({"a":1})")}, {"g", object_of(R"({"b":[true]})")}}},
+      {"<|tool_call|>{\"name\": \"f\", \"arguments\": {\"a\": \"]\"}}<|/tool_call|>",
+       {{"f", object_of(R"({"a":"]"})")}}},
+      {"I will check.<|tool_call|>[{\"name\": \"f\", \"arguments\": {}}]<|/tool_call|>",
+       {{"f", object_of("{}")}},
+       "I will check."},
+      {"<|tool_call|>\n[\n  {\"name\": \"f\", \"arguments\": {\"s\": \"\\u00e9\"}}\n]\n<|/tool_call|>",
+       {{"f", object_of(R"({"s":"é"})")}}},
+      {"<|tool_call|>[]<|/tool_call|>None needed.", {}, "None needed."},
+      {"Plain text.", {}, "Plain text."}};
+  transcripts["nemotron"] = {
+      {"<TOOLCALL>[{\"name\": \"f\", \"arguments\": {}}]</TOOLCALL>", {{"f", object_of("{}")}}},
+      {"<TOOLCALL>[{\"name\": \"w\", \"arguments\": {\"city\": \"Oslo\"}}]</TOOLCALL>",
+       {{"w", object_of(R"({"city":"Oslo"})")}}},
+      {"<think>\nI need it.\n</think>\n\n<TOOLCALL>[{\"name\": \"f\", \"arguments\": {\"n\": 1}}]</TOOLCALL>",
+       {{"f", object_of(R"({"n":1})")}},
+       "",
+       "I need it."},
+      {"<TOOLCALL>[{\"name\": \"f\", \"arguments\": {}}, {\"name\": \"g\", \"arguments\": {}}]</TOOLCALL>",
+       {{"f", object_of("{}")}, {"g", object_of("{}")}}},
+      {"<TOOLCALL>[\n{\"name\": \"f\", \"arguments\": {\"a\": [1, 2]}}\n]</TOOLCALL>",
+       {{"f", object_of(R"({"a":[1,2]})")}}},
+      {"<TOOLCALL>[{\"arguments\": {\"a\": null}, \"name\": \"f\"}]</TOOLCALL>", {{"f", object_of(R"({"a":null})")}}},
+      {"Checking. <TOOLCALL>[{\"name\": \"f\", \"arguments\": {\"a\": \"</TOOLCALL>\"}}]</TOOLCALL>",
+       {{"f", object_of(R"({"a":"</TOOLCALL>"})")}},
+       "Checking."},
+      {"<TOOLCALL>[{\"name\": \"f\", \"arguments\": {\"x\": {\"y\": {\"z\": 0}}}}]</TOOLCALL>\n",
+       {{"f", object_of(R"({"x":{"y":{"z":0}}})")}}},
+      {"<think></think>Hi.", {}, "Hi."},
+      {"<TOOLCALL>[]</TOOLCALL>", {}}};
+  transcripts["llama_pythonic"] = {
+      {"[f()]", {{"f", object_of("{}")}}},
+      {"[get_weather(city='San Francisco', metric='celsius')]",
+       {{"get_weather", object_of(R"({"city":"San Francisco","metric":"celsius"})")}}},
+      {"[f(a=1), g(b=2.5, c=True)]", {{"f", object_of(R"({"a":1})")}, {"g", object_of(R"({"b":2.5,"c":true})")}}},
+      {"[f(a=[1, 2], b={'k': None})]", {{"f", object_of(R"({"a":[1,2],"b":{"k":null}})")}}},
+      {"<|python_start|>[f(a=\"x)]\")]<|python_end|>", {{"f", object_of(R"({"a":"x)]"})")}}},
+      {"[f(a='it\\'s', b=\"say \\\"hi\\\"\")]", {{"f", object_of(R"({"a":"it's","b":"say \"hi\""})")}}},
+      {"[f(n=-3, m=1e3, p=+2)]", {{"f", object_of(R"({"n":-3,"m":1e3,"p":2})")}}},
+      {"[math.add(a=1,\n b=2)]", {{"math.add", object_of(R"({"a":1,"b":2})")}}},
+      {"[1, 2, 3] are numbers.", {}, "[1, 2, 3] are numbers."},
+      {"[See the list](http://x) for more.", {}, "[See the list](http://x) for more."}};
+  transcripts["llama3"] = {
+      {"{\"name\": \"f\", \"parameters\": {\"a\": \"1\"}}", {{"f", object_of(R"({"a":"1"})")}}},
+      {"{\"type\": \"function\", \"name\": \"f\", \"parameters\": {}}", {{"f", object_of("{}")}}},
+      {"<|python_tag|>{\"name\": \"f\", \"parameters\": {\"a\": 1}}", {{"f", object_of(R"({"a":1})")}}},
+      {"<|python_tag|>brave_search.call(query=\"wherry boats\")",
+       {{"brave_search", object_of(R"({"query":"wherry boats"})")}}},
+      {"{\"name\": \"f\", \"parameters\": {}}; {\"name\": \"g\", \"parameters\": {\"b\": 2}}",
+       {{"f", object_of("{}")}, {"g", object_of(R"({"b":2})")}}},
+      {"[f(a=1)]", {{"f", object_of(R"({"a":1})")}}},
+      {"{\"name\": \"Bo\", \"age\": 5}", {}, "{\"name\": \"Bo\", \"age\": 5}"},
+      {"{\"answer\": 42}", {}, "{\"answer\": 42}"},
+      {"The set {1, 2} has two members.", {}, "The set {1, 2} has two members."},
+      {"\n\n{\"name\": \"f\", \"parameters\": {\"s\": \"}\"}}", {{"f", object_of(R"({"s":"}"})")}}}};
+  transcripts["lfm2"] = {{"<|tool_call_start|>[get_status(id=\"12345\")]<|tool_call_end|>",
+                          {{"get_status", object_of(R"({"id":"12345"})")}}},
+                         {"<|tool_call_start|>[f(), g(a='b')]<|tool_call_end|>Checking now.",
+                          {{"f", object_of("{}")}, {"g", object_of(R"({"a":"b"})")}},
+                          "Checking now."},
+                         {"<|tool_call_start|>[{\"name\": \"f\", \"arguments\": {\"a\": 1}}]<|tool_call_end|>",
+                          {{"f", object_of(R"({"a":1})")}}},
+                         {"<|tool_call_start|>f(a=1)<|tool_call_end|>", {{"f", object_of(R"({"a":1})")}}},
+                         {"Hello.", {}, "Hello."}};
+  transcripts["granite"] = {
+      {"<|tool_call|>[{\"name\": \"f\", \"arguments\": {\"a\": 1}}]", {{"f", object_of(R"({"a":1})")}}},
+      {"<|tool_call|>[{\"arguments\": {}, \"name\": \"f\"}, {\"name\": \"g\", \"arguments\": {}}]",
+       {{"f", object_of("{}")}, {"g", object_of("{}")}}},
+      {"<think>Hm.</think><response>Yes.</response>", {}, "Yes.", "Hm."},
+      {"Sure. <|tool_call|>[{\"name\": \"f\", \"arguments\": {}}]", {{"f", object_of("{}")}}, "Sure."}};
+  transcripts["harmony"] = {
+      {"<|channel|>final<|message|>Hi.", {}, "Hi."},
+      {"<|channel|>analysis<|message|>Think.<|end|><|start|>assistant<|channel|>final<|message|>Hi.<|return|>",
+       {},
+       "Hi.",
+       "Think."},
+      {"<|channel|>analysis<|message|>Look.<|end|><|start|>assistant<|channel|>commentary to=functions.f "
+       "<|constrain|>json<|message|>{\"a\": 1}<|call|>",
+       {{"f", object_of(R"({"a":1})")}},
+       "",
+       "Look."},
+      {" to=functions.f<|channel|>commentary json<|message|>{}<|call|>", {{"f", object_of("{}")}}},
+      {"<|channel|>commentary<|message|>First I look.<|end|><|start|>assistant<|channel|>commentary "
+       "to=functions.f<|message|>{}",
+       {{"f", object_of("{}")}},
+       "First I look."},
+      {"<|channel|>commentary to=f <|constrain|>json<|message|>{\"s\": \"<|end|>\"}<|call|>",
+       {{"f", object_of(R"({"s":"<|end|>"})")}}}};
+  transcripts["hermes"] = {
+      {"<think>\n\n</think>\n\nHi.", {}, "Hi."},
+      {"</think>\n\nHi.", {}, "Hi."},
+      {"Use </think> to close.", {}, "Use </think> to close."},
+      {"<tool_call>\n[{\"name\": \"f\", \"arguments\": {}}, {\"name\": \"g\", \"arguments\": {}}]\n</tool_call>",
+       {{"f", object_of("{}")}, {"g", object_of("{}")}}}};
+
+  for (auto const& [name, all] : transcripts)
+    for (auto const& one : all) {
+      INFO(name << "\n" << one.text);
+      answer_options const options{.tools = true};
+      auto const answer = read_bytewise(one.text, family(name), options);
+      if (!answer) {
+        FAIL_CHECK(answer.error());
+        continue;
+      }
+      INFO("read " << shown(plain(answer->calls)));
+      CHECK(plain(answer->calls) == one.calls);
+      CHECK(answer->text == one.said);
+      CHECK(answer->reasoning == one.thought);
+      CHECK(*answer == *parse_answer(one.text, family(name), options));
+    }
+}
+
+// -- grammars ---------------------------------------------------------------------------------------------------------
+
+TEST_CASE("whatever a family's grammar allows its reader takes, and no call is invalid", "[toolcall]") {
+  std::vector<tool_spec> const tools = {
+      {"convert",
+       "",
+       {R"({"type":"object","properties":{"amount":{"type":"number"},"unit":{"enum":["m","km"]}},"required":["amount","unit"],"additionalProperties":false})"}},
+      {"note",
+       "",
+       {R"({"type":"object","properties":{"text":{"type":"string","maxLength":12}},"required":["text"],"additionalProperties":false})"}}};
+  std::size_t enforced = 0;
+  for (auto const& row : answer_families()) {
+    if (!row.can_constrain()) continue;
+    ++enforced;
+    for (bool const as_tokens : {true, false}) {
+      std::vector<wherry_test::sample_token> more = {{"<eos>", token_kind::control}};
+      if (as_tokens)
+        for (auto const& mark : row.marks()) more.push_back({mark, token_kind::control});
+      auto const tokens = wherry_test::build(wherry_test::bpe_model("gpt-2", {}, more)).value();
+      std::vector<std::string> bytes(tokens.size());
+      std::vector<token_id> control;
+      for (std::size_t i = 0; i < tokens.size(); ++i) {
+        auto const id = static_cast<token_id>(i);
+        if (tokens.kind(id) == token_kind::control)
+          control.push_back(id);
+        else
+          bytes[i] = tokens.token_bytes(id);
+      }
+      auto const end = *tokens.find("<eos>");
+      auto const vocabulary = grammar::vocabulary::build(bytes, control, std::span(&end, 1)).value();
+      answer_options may{.tools = true};
+      may.control = row.control_marks(tokens);
+      for (int kind = 0; kind < 3; ++kind) {
+        may.free_text = kind != 0;
+        may.in_reasoning = kind == 2;
+        INFO(row.name() << (as_tokens ? ", marks are tokens" : ", marks are text") << ", kind " << kind);
+        auto const program = grammar::compile(*row.constrain(tools, std::nullopt, may, tokens), vocabulary);
+        REQUIRE(program.has_value());
+        std::size_t calls = 0;
+        for (std::uint32_t seed = 0; seed < 30; ++seed) {
+          std::mt19937 random(seed);
+          grammar::matcher matcher(*program);
+          answer_parser parser(row, may);
+          std::string said;
+          for (std::size_t budget = 200; budget > 0; --budget) {
+            auto const allowed = matcher.allowed(budget);
+            std::vector<token_id> possible;
+            for (std::size_t i = 0; i < tokens.size(); ++i)
+              if (grammar::is_allowed(allowed, static_cast<token_id>(i))) possible.push_back(static_cast<token_id>(i));
+            if (possible.empty()) break;
+            auto chosen = possible[random() % possible.size()];
+            // Marks are rare among bytes; without a push no call would ever be drawn.
+            for (auto const id : possible)
+              if (tokens.kind(id) == token_kind::control && id != end && random() % 4 == 0) chosen = id;
+            if (chosen == end) break;
+            REQUIRE(matcher.accept(chosen));
+            bool const is_mark = tokens.kind(chosen) == token_kind::control;
+            auto const text = tokens.token_bytes(chosen, {.show_special = true});
+            said += text;
+            auto const pushed = is_mark ? parser.push_control(text) : parser.push(text);
+            INFO(said);
+            if (!pushed) FAIL(pushed.error());
+          }
+          INFO(said);
+          auto const answer = parser.finish();
+          if (!answer) FAIL(answer.error());
+          for (auto const& call : answer->calls) {
+            ++calls;
+            auto const arguments = parse_json(call.arguments);
+            REQUIRE(arguments.has_value());
+            if (call.name == "convert") {
+              CHECK((arguments->at("amount").is_number() || is_big_integer(arguments->at("amount"))));
+              CHECK((arguments->at("unit") == "m" || arguments->at("unit") == "km"));
+            } else {
+              CHECK(call.name == "note");
+              CHECK(arguments->at("text").is_string());
+            }
+          }
+        }
+        if (kind == 0) CHECK(calls >= 30);
+      }
+    }
+  }
+  CHECK(enforced >= 15);
 }

@@ -106,6 +106,10 @@ void answer_reader::add_object(std::string_view object, call_members const& memb
     std::string const name = parsed->begin().key();
     return add_call({"", name, std::string(*raw_member(object, name))});
   }
+  // The form of the OpenAI API, which some models repeat: {"type": "function", "function": {...}}.
+  if (!members.strict && !parsed->contains(members.name) && parsed->contains("function") &&
+      (*parsed)["function"].is_object())
+    return add_object(*raw_member(object, "function"), members);
   auto const name = parsed->find(members.name);
   if (name == parsed->end() || !name->is_string())
     return broken("the tool call has no text \"" + std::string(members.name) + "\"");

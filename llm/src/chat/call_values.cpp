@@ -11,6 +11,7 @@ namespace {
 constexpr std::size_t literal_depth_max = 100;
 constexpr std::string_view white_space = " \t\r\n";
 
+bool is_white(char c) { return white_space.find(c) != std::string_view::npos; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool begins_name(char c) { return std::isalpha(static_cast<unsigned char>(c)) || c == '_' || (c & 0x80); }
 bool continues_name(char c) { return begins_name(c) || is_digit(c); }
@@ -263,7 +264,7 @@ void gemma_reader::take(char byte) {
     return;
   }
   if (done_) {
-    broken_ = broken_ || white_space.find(byte) == std::string_view::npos;
+    broken_ = broken_ || !is_white(byte);
     return;
   }
   switch (byte) {
@@ -290,11 +291,12 @@ void gemma_reader::take(char byte) {
       break;
     case ':':
       // A key is a text, whatever it looks like.
+      while (!word_.empty() && is_white(word_.back())) word_.pop_back();
       if (!word_.empty()) append_json_string(json_, std::exchange(word_, {}));
       json_ += ": ";
       break;
     default:
-      if (white_space.find(byte) == std::string_view::npos || !word_.empty()) word_ += byte;
+      if (!is_white(byte) || !word_.empty()) word_ += byte;
   }
 }
 
@@ -308,7 +310,7 @@ void gemma_reader::quote() {
 }
 
 void gemma_reader::end_word() {
-  while (!word_.empty() && white_space.find(word_.back()) != std::string_view::npos) word_.pop_back();
+  while (!word_.empty() && is_white(word_.back())) word_.pop_back();
   if (word_.empty()) return;
   auto const literal = python_literal(word_);
   if (literal && !literal->is_structured())

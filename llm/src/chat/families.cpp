@@ -350,7 +350,7 @@ constexpr family_row rows[] = {
      .enforced = by_layout},
 
     {.name = "phi4_mini",
-     .taught_by = [](string_view s) { return has(s, "<|/tool_call|>"); },
+     .taught_by = [](string_view s) { return has(s, "<|/tool_call|>") || has(s, "<|/tool|>"); },
      .syntax = {.section_open = "<|tool_call|>", .section_close = "<|/tool_call|>"},
      .layout = {.reasoning = "",
                 .before_calls = "",
