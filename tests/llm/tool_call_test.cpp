@@ -800,7 +800,8 @@ TEST_CASE("whatever a family's grammar allows its reader takes, and no call is i
     for (bool const as_tokens : {true, false}) {
       std::vector<wherry_test::sample_token> more = {{"<eos>", token_kind::control}};
       if (as_tokens)
-        for (auto const& mark : row.marks()) more.push_back({mark, token_kind::control});
+        for (auto const& mark : row.marks())
+          if (mark[0] == '<' || mark[0] == '[') more.push_back({mark, token_kind::control});
       auto const tokens = wherry_test::build(wherry_test::bpe_model("gpt-2", {}, more)).value();
       std::vector<std::string> bytes(tokens.size());
       std::vector<token_id> control;
@@ -866,5 +867,5 @@ TEST_CASE("whatever a family's grammar allows its reader takes, and no call is i
       }
     }
   }
-  CHECK(enforced >= 15);
+  CHECK(enforced >= 20);
 }

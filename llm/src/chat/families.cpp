@@ -37,7 +37,8 @@ constexpr family_row rows[] = {
                 .between = "<|start|>assistant"},
      .reader = make_harmony_reader,
      .other_marks = {"<|channel|>", "<|message|>", "<|constrain|>", "<|start|>", "<|end|>", "<|call|>", "<|return|>"},
-     .message_end = "<|end|>"},
+     .message_end = "<|end|>",
+     .enforced = by_layout},
 
     {.name = "gemma4",
      .taught_by = [](string_view s) { return has(s, "<|tool_call>"); },
@@ -249,7 +250,8 @@ constexpr family_row rows[] = {
      .layout =
          {.reasoning = "", .text = "all\n$text", .before_calls = ">>>", .call = "$name\n$arguments", .between = ">>>"},
      .reader = make_recipient_reader,
-     .other_marks = {">>>"}},
+     .other_marks = {">>>"},
+     .enforced = by_layout},
 
     {.name = "firefunction",
      .taught_by = [](string_view s) { return has(s, "functools["); },
@@ -320,7 +322,8 @@ constexpr family_row rows[] = {
                 .open = "Action:\n```json\n[\n",
                 .call = "    {\n        \"tool_name\": $json_name,\n        \"parameters\": $arguments\n    }",
                 .between = ",\n",
-                .close = "\n]```"}},
+                .close = "\n]```"},
+     .enforced = by_layout},
 
     {.name = "apertus",
      .taught_by = [](string_view s) { return has(s, "<|tools_prefix|>"); },
@@ -393,7 +396,8 @@ constexpr family_row rows[] = {
                 .before_calls = "",
                 .call =
                     "<|message_sep|>\n\nfunction call<|role_sep|>\n{\"name\": $json_name, \"arguments\": $arguments}"},
-     .other_marks = {"<|role_sep|>"}},
+     .other_marks = {"<|role_sep|>"},
+     .enforced = by_layout},
 
     {.name = "lfm2",
      .taught_by =
@@ -422,7 +426,8 @@ constexpr family_row rows[] = {
                 .arguments_close = "</arguments>"},
      .layout = {.call = "<use_mcp_tool>\n<server_name>tools</server_name>\n<tool_name>$name</tool_name>\n"
                         "<arguments>\n$arguments\n</arguments>\n</use_mcp_tool>",
-                .between = "\n"}},
+                .between = "\n"},
+     .enforced = by_layout},
 
     {.name = "llama_pythonic",  // Llama 4, and Llama 3.2 where the prompt asks for it
      .taught_by = [](string_view s) { return has(s, "func_name1("); },

@@ -135,19 +135,24 @@ class grammar_maker {
     return grammar::choice(std::move(ways));
   }
 
-  // Reasoning to its end if the prompt began it; then text, then calls; or the output; or text.
+  // Reasoning, to its end if the prompt began it; then text, then calls; or the output; or text.
   expr by_layout(std::span<tool_spec const> tools, std::optional<raw_json> const& output,
                  answer_options const& may) const {
-    auto const text = row_.syntax.bare ? text_that_is_no_call() : text_without({});
+    auto const said = wrapped(row_.layout.text, row_.syntax.bare ? text_that_is_no_call() : text_without({}));
     std::vector<expr> ways;
     if (may.tools) {
       auto const all = calls(tools);
-      ways.push_back(may.free_text && !row_.syntax.bare ? grammar::sequence({text, all}) : all);
+      bool const text_first = may.free_text && !row_.syntax.bare;
+      auto const before = grammar::optional(grammar::sequence({said, literal(row_.layout.before_calls)}));
+      ways.push_back(text_first ? grammar::sequence({before, all}) : all);
     }
-    if (may.output && output) ways.push_back(grammar::json_schema(*output));
-    if (may.free_text) ways.push_back(text);
+    if (may.output && output) ways.push_back(wrapped(row_.layout.text, grammar::json_schema(*output)));
+    if (may.free_text) ways.push_back(said);
     auto const answer = grammar::choice(std::move(ways));
-    return may.in_reasoning ? grammar::sequence({text_without({}), end_of_reasoning(), answer}) : answer;
+    if (may.in_reasoning && !row_.syntax.reasoning[0].close.empty())
+      return grammar::sequence({text_without({}), end_of_reasoning(), answer});
+    if (row_.layout.reasoning.empty()) return answer;
+    return grammar::sequence({grammar::optional(wrapped(row_.layout.reasoning, text_without({}))), answer});
   }
 
  private:
@@ -156,6 +161,13 @@ class grammar_maker {
     for (auto const& mark : marks_)
       if (!is_control(mark)) more.push_back(mark);
     return grammar::free_text({.bytes_max = text_bytes_max, .without = std::move(more)});
+  }
+
+  // A layout with one field, which is this.
+  expr wrapped(std::string_view layout, expr const& inside) const {
+    std::vector<expr> parts;
+    for (auto const& part : layout_parts(layout)) parts.push_back(part.field ? inside : literal(part.text));
+    return grammar::sequence(std::move(parts));
   }
 
   // Where a bracket at the beginning opens a call: nothing, or text whose first character is no bracket or space.

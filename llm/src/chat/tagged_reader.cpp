@@ -62,7 +62,7 @@ class tagged_reader final : public mark_reader {
     value_close_ = add_mark(syntax_.value_close);
     quote_ = add_mark(syntax_.quote);
     pads_values_ = row.layout.parameter.find("\n$value\n") != std::string_view::npos;
-    options.in_reasoning ? enter_reasoning() : enter_text();
+    options.in_reasoning&& reasoning_closes_[0] != no_mark ? enter_reasoning() : enter_text();
   }
 
  private:
