@@ -74,6 +74,17 @@ void event_key(std::string& key, ulid const& scope, ulid const& session, std::ui
   put_be(key, seq);
 }
 
+std::optional<scope_name> decode_scope_key(std::string_view key) {
+  byte_reader in(key.substr(6));
+  scope_name name;
+  name.tenant = in.text();
+  name.user = in.text();
+  name.agent = in.text();
+  while (in.ok() && !in.complete()) name.space.push_back(in.text());
+  if (!in.complete()) return std::nullopt;
+  return name;
+}
+
 std::string event_key(ulid const& scope, ulid const& session, std::uint64_t seq) {
   std::string key;
   event_key(key, scope, session, seq);
@@ -451,6 +462,38 @@ std::optional<std::uint32_t> decode_image(std::string_view value) {
   auto const checksum = in.be<std::uint32_t>();
   if (!in.complete()) return std::nullopt;
   return checksum;
+}
+
+std::string item_prefix(ulid const& scope, std::string_view space) {
+  auto key = state_key(scope, 'I', {});
+  put_text(key, space);
+  return key;
+}
+/// Keys are UTF-8, which has no byte 0xFF.
+std::string item_prefix_end(ulid const& scope, std::string_view space) { return item_prefix(scope, space) + '\xFF'; }
+std::string item_key(ulid const& scope, std::string_view space, std::string_view name) {
+  return item_prefix(scope, space).append(name);
+}
+
+std::string encode_item(item const& i) {
+  auto out = begin_value(64 + i.value.size());
+  put_be(out, i.version);
+  put_be(out, i.created);
+  put_be(out, i.updated);
+  put_be(out, i.expires);
+  out += i.value;
+  return sealed(std::move(out));
+}
+std::optional<item> decode_item(std::string_view value, std::string_view name) {
+  auto in = open_value(value);
+  item i{.key = std::string(name)};
+  i.version = in.be<std::uint64_t>();
+  i.created = in.be<utc_ms>();
+  i.updated = in.be<utc_ms>();
+  i.expires = in.be<utc_ms>();
+  i.value = in.rest();
+  if (!in.complete()) return std::nullopt;
+  return i;
 }
 
 }  // namespace wherry::inline v0::memory_detail

@@ -6,6 +6,7 @@
 #include "vector_math.hpp"
 
 #include <wherry/memory/event.hpp>
+#include <wherry/memory/items.hpp>
 #include <wherry/memory/record.hpp>
 #include <wherry/memory/scope.hpp>
 
@@ -30,6 +31,7 @@ std::string format_key();
 std::string format_value();
 std::string language_key();
 std::string scope_key(scope_name const& name);
+std::optional<scope_name> decode_scope_key(std::string_view key);
 
 // event: sid, session id, seq
 std::string event_key(ulid const& scope, ulid const& session, std::uint64_t seq);
@@ -142,5 +144,12 @@ std::optional<std::string> decode_vector(std::string_view value);
 std::string image_key(ulid const& scope, std::uint32_t generation);
 std::string encode_image(std::uint32_t checksum);
 std::optional<std::uint32_t> decode_image(std::string_view value);
+
+// item: sid 'I', text namespace, key
+std::string item_prefix(ulid const& scope, std::string_view space);
+std::string item_prefix_end(ulid const& scope, std::string_view space);
+std::string item_key(ulid const& scope, std::string_view space, std::string_view name);
+std::string encode_item(item const& i);
+std::optional<item> decode_item(std::string_view value, std::string_view name);
 
 }  // namespace wherry::inline v0::memory_detail

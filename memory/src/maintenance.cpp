@@ -79,8 +79,10 @@ result<std::vector<ulid>> scope_handle::records_without_vector(std::string const
   if (!state_->id || limit == 0) return out;
   auto const set = state_->vectors_locked(fingerprint);
   if (!set) return set.error();
-  std::shared_lock const reading(state_->index->mutex);
-  auto const& records = state_->index->records();
+  auto const index = state_->index_locked();
+  if (!index) return index.error();
+  std::shared_lock const reading((*index)->mutex);
+  auto const& records = (*index)->records();
   for (std::uint32_t number = 0; number < records.size() && out.size() < limit; ++number)
     if (records[number].exists() && !(*set && (*set)->contains(number))) out.push_back(records[number].id);
   return out;
@@ -108,10 +110,11 @@ result<maintenance_report> scope_handle::maintain(maintenance_options options) c
   for (auto const& generation : generations) {
     lock.lock();
     auto const loaded = scope.vectors_locked(generation.fingerprint);
+    auto const held = scope.index;
     lock.unlock();
     if (!loaded) return loaded.error();
     auto& set = **loaded;
-    auto& index = *scope.index;
+    auto& index = *held;
     std::shared_lock reading(index.mutex);
     bool const grown = !set.has_graph() && set.size() > scope.store->options.vectors_exact_max;
     bool const worn = set.has_graph() && set.removed_share() > options.removed_share_before_rebuild;

@@ -105,8 +105,9 @@ result<recall_result> scope_handle::recall(recall_query const& q) const {
   std::unique_lock lock(state_->mutex);
   if (auto ready = state_->load_locked(); !ready) return ready.error();
   if (!state_->id || q.limit == 0) return recall_result{};
-  auto const index = state_->index_locked();
-  if (!index) return index.error();
+  auto const ready_index = state_->index_locked();
+  if (!ready_index) return ready_index.error();
+  auto const index = *ready_index;  // outlives an erase beside us
   auto const totals = state_->totals;
   recall_result out;
   std::vector<vector_arm> vector_arms;
@@ -120,8 +121,8 @@ result<recall_result> scope_handle::recall(recall_query const& q) const {
   }
   lock.unlock();
 
-  std::shared_lock const reading((*index)->mutex);
-  auto filter = (*index)->filter(q.kinds, q.tags);
+  std::shared_lock const reading(index->mutex);
+  auto filter = index->filter(q.kinds, q.tags);
   filter.as_of = q.as_of;
   filter.known_at = q.known_at;
   filter.now = store.options.time_source->now();
@@ -129,8 +130,7 @@ result<recall_result> scope_handle::recall(recall_query const& q) const {
   text_found text;
   std::vector<arm_hits> arms;
   if (!q.text.empty()) {
-    auto found =
-        search_text(store, **index, totals, store.analysers.borrow()->question(q.text), filter, q.text_options);
+    auto found = search_text(store, *index, totals, store.analysers.borrow()->question(q.text), filter, q.text_options);
     if (!found) return found.error();
     text = std::move(*found);
     arm_hits arm{.name = "text"};
@@ -138,16 +138,16 @@ result<recall_result> scope_handle::recall(recall_query const& q) const {
     arms.push_back(std::move(arm));
   }
   for (auto const& [set, asked] : vector_arms) {
-    auto found = search_vectors(*set, asked, filter, **index, q.limit, out);
+    auto found = search_vectors(*set, asked, filter, *index, q.limit, out);
     if (!found) return found.error();
     arms.push_back(std::move(*found));
   }
-  auto const fused = fuse(arms, (*index)->records(), q);
+  auto const fused = fuse(arms, index->records(), q);
   out.candidates = fused.candidates;
   std::size_t bytes = 0;
   for (auto const& candidate : fused.best) {
     if (out.hits.size() == q.limit) break;
-    auto const& known = (*index)->records()[candidate.number];
+    auto const& known = index->records()[candidate.number];
     auto const value = store.get(family::mem, record_key(*state_->id, known.id));
     if (!value) return value.error();
     if (!*value) continue;  // erased since

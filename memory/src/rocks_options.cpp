@@ -35,6 +35,9 @@ rocksdb::DBOptions database_options(store_options const& options, rocksdb::Env* 
   out.track_and_verify_wals_in_manifest = true;
   out.paranoid_checks = true;
   out.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
+  // Keys in the manifest are user data too. With every change of files it begins anew, so that an erase can be rid of
+  // them; it is small, and such changes are rare.
+  out.max_manifest_file_size = 1;
   out.max_background_jobs = 2;
   out.max_open_files = open_files_max;
   out.db_write_buffer_size = options.write_buffer_bytes;
@@ -52,8 +55,8 @@ rocksdb::ColumnFamilyOptions column_family_options(store_options const& options)
   rocksdb::ColumnFamilyOptions out;
   out.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   out.write_buffer_size = options.write_buffer_bytes;
-  out.compression = rocksdb::kLZ4Compression;
-  out.bottommost_compression = rocksdb::kZSTD;
+  out.compression = options.compressed ? rocksdb::kLZ4Compression : rocksdb::kNoCompression;
+  out.bottommost_compression = options.compressed ? rocksdb::kZSTD : rocksdb::kNoCompression;
   return out;
 }
 

@@ -1,3 +1,4 @@
+#include "erasure.hpp"
 #include "scope_commit.hpp"
 
 #include <wherry/memory/scope.hpp>
@@ -75,6 +76,8 @@ result<std::vector<record>> scope_handle::records(ulid const& after, std::size_t
   if (!listed) return listed.error();
   return out;
 }
+
+result<erase_receipt> scope_handle::erase(erase_request const& request) const { return erase_scope(*state_, request); }
 
 result<std::optional<effect_record>> scope_handle::effect(std::string const& key) const {
   std::lock_guard const lock(state_->mutex);

@@ -62,6 +62,15 @@ result<void> scope_commit::put_value(family f, std::string const& key, std::stri
   return {};
 }
 
+result<void> scope_commit::put_row(family f, std::string const& key, std::string const& value) {
+  if (auto ready = begin(); !ready) return ready;
+  return put_value(f, key, value);
+}
+void scope_commit::erase_key(family f, std::string const& key) { batch_.Delete(scope_.store->handle(f), key); }
+void scope_commit::erase_range(family f, std::string const& first, std::string const& end) {
+  batch_.DeleteRange(scope_.store->handle(f), first, end);
+}
+
 result<scope_commit::staged_session*> scope_commit::stage(std::shared_ptr<session_state> const& s) {
   if (auto ready = begin(); !ready) return ready.error();
   for (auto& staged : sessions_)

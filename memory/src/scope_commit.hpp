@@ -13,6 +13,13 @@
 
 namespace wherry::inline v0::memory_detail {
 
+/// What is made from a record: rows with one right value, and rows that name one of the records that could claim them.
+struct derived_rows {
+  std::vector<std::pair<std::pair<family, std::string>, std::string>> rows;
+  std::vector<std::pair<std::string, ulid>> shared;  ///< In `mem`.
+};
+derived_rows derive(scope_state const& scope, stored_record const& r);
+
 /// The caller holds the scope's mutex from before the first change until after write(). A function that fails leaves
 /// the commit unusable; nothing was written then.
 class scope_commit {
@@ -34,10 +41,19 @@ class scope_commit {
   result<void> embed(ulid const& record, embedding const& vector);
   /// Says that the file of a generation's graph is the one with this checksum.
   result<void> image_written(std::uint32_t generation, std::uint32_t checksum);
+  /// Returns: the version it has now.
+  result<std::uint64_t> put_item(std::string const& space, std::string const& name, std::string const& json_text,
+                                 item_options const& options);
+  /// Returns: whether it was there.
+  result<bool> remove_item(std::string const& space, std::string const& name, item_options const& options);
   result<void> journal(effect_record const& e);
   result<void> add(outbox_job const& j);
   result<void> update(outbox_job const& j);
   result<void> finish(ulid const& job_id);
+  // Raw rows, for erasing.
+  result<void> put_row(family f, std::string const& key, std::string const& value);
+  void erase_key(family f, std::string const& key);
+  void erase_range(family f, std::string const& first, std::string const& end);
   result<void> fork(session_state& parent, std::shared_ptr<session_state> const& child, std::uint64_t at);
 
   result<commit_seq> write(durability how);
@@ -55,6 +71,9 @@ class scope_commit {
   result<void> begin();
   result<staged_session*> stage(std::shared_ptr<session_state> const& s);
   result<void> put_value(family f, std::string const& key, std::string const& value);
+
+  result<std::optional<item>> expect_item(std::string const& space, std::string const& name,
+                                          item_options const& options);
 
   // records, in scope_commit_records.cpp
   /// What becomes of the index in memory once this commit is written.
@@ -75,7 +94,6 @@ class scope_commit {
   result<void> change_record(stored_record const& before, record const& after);
   result<void> remove_record(stored_record const& r);
   result<vector_generation> generation_for(embedding const& vector);
-  std::vector<std::pair<std::string, posting>> postings_of(stored_record& r) const;
   result<ulid> similar_to(record const& r);
   void publish_records();
 
@@ -92,8 +110,9 @@ class scope_commit {
   std::map<ulid, std::optional<stored_record>> records_;  ///< Written or taken away by this commit.
   std::map<std::string, std::optional<ulid>> pointers_;   ///< Likewise, rows that name a record.
   std::vector<index_change> index_changes_;
-  std::vector<vector_generation> generations_;  ///< As this commit leaves them.
-  std::string key_, value_;                     ///< Reused by every event.
+  std::vector<vector_generation> generations_;                                ///< As this commit leaves them.
+  std::map<std::pair<std::string, std::string>, std::optional<item>> items_;  ///< By namespace and key.
+  std::string key_, value_;                                                   ///< Reused by every event.
 };
 
 }  // namespace wherry::inline v0::memory_detail

@@ -62,7 +62,45 @@ bool same_postings(record const& a, record const& b) {
   return a.text == b.text && a.title == b.title && a.kind == b.kind && a.source == b.source && since(a) == since(b);
 }
 
+/// A record's postings by term; fills in how long it is.
+std::vector<std::pair<std::string, posting>> postings_of(scope_state const& scope, stored_record& r) {
+  auto const analyser = scope.store->analysers.borrow();
+  auto const text = analyser->document(r.what.text);
+  auto const title = analyser->document(r.what.title);
+  r.text_length = text.length;
+  r.title_length = title.length;
+  std::map<std::string, posting> by_term;
+  auto const of = [&](std::string const& term) -> posting& {
+    auto& p = by_term[term];
+    p.number = r.number;
+    p.length = text.length + title.length;
+    return p;
+  };
+  for (auto const& at : text.terms) {
+    auto& p = of(at.term);
+    ++p.in_text;
+    if (at.term.front() != '=' && p.positions.size() < positions_max &&
+        (p.positions.empty() || p.positions.back() != at.position))
+      p.positions.push_back(at.position);
+  }
+  for (auto const& at : title.terms) ++of(at.term).in_title;
+  for (auto const& term : date_terms(since(r.what))) of(term).in_text = 1;
+  return {by_term.begin(), by_term.end()};
+}
+
 }  // namespace
+
+derived_rows derive(scope_state const& scope, stored_record const& r) {
+  derived_rows out;
+  auto again = r;
+  for (auto const& [term, p] : postings_of(scope, again))
+    out.rows.push_back({{family::post, posting_key(*scope.id, term, r.number)}, encode_posting(p)});
+  if (r.what.expires) out.rows.push_back({{family::mem, expiry_key(*scope.id, r.what.expires, r.what.id)}, {}});
+  if (!is_live(r.what)) return out;
+  out.shared.emplace_back(same_text_key(*scope.id, r.what), r.what.id);
+  if (!r.what.attribute.empty()) out.shared.emplace_back(attribute_key(*scope.id, r.what), r.what.id);
+  return out;
+}
 
 result<void> scope_commit::begin_records() {
   if (auto ready = begin(); !ready) return ready;
@@ -105,31 +143,6 @@ result<void> scope_commit::unpoint(std::string const& key, ulid const& id) {
   return {};
 }
 
-std::vector<std::pair<std::string, posting>> scope_commit::postings_of(stored_record& r) const {
-  auto const analyser = scope_.store->analysers.borrow();
-  auto const text = analyser->document(r.what.text);
-  auto const title = analyser->document(r.what.title);
-  r.text_length = text.length;
-  r.title_length = title.length;
-  std::map<std::string, posting> by_term;
-  auto const of = [&](std::string const& term) -> posting& {
-    auto& p = by_term[term];
-    p.number = r.number;
-    p.length = text.length + title.length;
-    return p;
-  };
-  for (auto const& at : text.terms) {
-    auto& p = of(at.term);
-    ++p.in_text;
-    if (at.term.front() != '=' && p.positions.size() < positions_max &&
-        (p.positions.empty() || p.positions.back() != at.position))
-      p.positions.push_back(at.position);
-  }
-  for (auto const& at : title.terms) ++of(at.term).in_title;
-  for (auto const& term : date_terms(since(r.what))) of(term).in_text = 1;
-  return {by_term.begin(), by_term.end()};
-}
-
 /// Writes the record's row and the rows that find it.
 result<void> scope_commit::write_record(stored_record const& r) {
   records_[r.what.id] = r;
@@ -145,7 +158,7 @@ result<void> scope_commit::write_record(stored_record const& r) {
 
 result<void> scope_commit::add_record(record const& r) {
   stored_record stored{.what = r, .number = totals_->next_number++};
-  auto postings = postings_of(stored);
+  auto postings = postings_of(scope_, stored);
   for (auto const& [term, p] : postings) {
     auto const key = posting_key(*scope_.id, term, p.number);
     if (auto put = put_value(family::post, key, encode_posting(p)); !put) return put;
@@ -160,7 +173,7 @@ result<void> scope_commit::add_record(record const& r) {
 
 result<void> scope_commit::remove_record(stored_record const& r) {
   auto gone = r;
-  auto postings = postings_of(gone);
+  auto postings = postings_of(scope_, gone);
   for (auto const& [term, p] : postings)
     batch_.Delete(scope_.store->handle(family::post), posting_key(*scope_.id, term, r.number));
   for (auto const& g : generations_)

@@ -208,13 +208,30 @@ result<void> scope_state::load_totals_locked() {
   return {};
 }
 
-result<scope_index*> scope_state::index_locked() {
+result<std::shared_ptr<scope_index>> scope_state::index_locked() {
   if (auto ready = load_totals_locked(); !ready) return ready.error();
-  if (index) return index.get();
-  auto made = std::make_unique<scope_index>(*id);
+  if (index) return index;
+  auto made = std::make_shared<scope_index>(*id);
   if (auto loaded = made->load(*store); !loaded) return loaded.error();
   index = std::move(made);
-  return index.get();
+  return index;
+}
+
+void scope_state::forget_locked(bool gone) {
+  index.reset();
+  totals_loaded_ = false;
+  totals = {};
+  generations.clear();
+  if (gone) id.reset();
+  std::lock_guard const lock(sessions_mutex_);
+  for (auto& [called, held] : sessions_)
+    if (auto const s = held.lock()) {
+      s->loaded = false;
+      s->row.reset();
+      s->last_seq = 0;
+      s->last_hash = {};
+      s->fold = {};
+    }
 }
 
 result<vector_set*> scope_state::vectors_locked(std::string_view fingerprint) {

@@ -48,10 +48,15 @@ struct scope_state {
   /// Absent: nullopt.
   result<std::optional<stored_record>> record_locked(ulid const& record) const;
 
+  /// Absent: nullopt. An expired one is returned.
+  result<std::optional<item>> item_locked(std::string_view space, std::string_view called) const;
+
   /// Reads how much is indexed; every commit that writes records needs it.
   result<void> load_totals_locked();
   /// The index in memory, made when it is first asked for. The scope must have an id.
-  result<scope_index*> index_locked();
+  result<std::shared_ptr<scope_index>> index_locked();
+  /// After an erase: what is in memory is read again when it is needed; `gone`: there is no such scope any more.
+  void forget_locked(bool gone);
   /// The vectors of an embedder; nullptr when there are none of it.
   result<vector_set*> vectors_locked(std::string_view fingerprint);
 
@@ -65,7 +70,7 @@ struct scope_state {
   std::optional<ulid> id;
   index_totals totals;
   std::vector<vector_generation> generations;
-  std::unique_ptr<scope_index> index;  ///< Once made it stays; its own mutex guards what is in it.
+  std::shared_ptr<scope_index> index;  ///< Its own mutex guards what is in it.
 
  private:
   bool totals_loaded_ = false;

@@ -1,4 +1,6 @@
+#include "erasure.hpp"
 #include "scope_state.hpp"
+#include "verify.hpp"
 
 #include <wherry/memory/store.hpp>
 
@@ -18,6 +20,14 @@ result<store> store::open(std::filesystem::path const& path, store_options optio
 scope_handle store::scope(scope_name name) const { return scope_handle(state_->scope(std::move(name))); }
 
 result<void> store::sync() const { return state_->sync(); }
+
+void store::add_eraser(eraser other) const { state_->add_eraser(std::move(other)); }
+
+result<std::vector<erase_receipt>> store::receipts() const { return memory_detail::receipts(*state_); }
+
+result<verify_report> store::verify(bool repair) const { return memory_detail::verify(*state_, repair); }
+
+result<void> store::copy_to(std::filesystem::path const& where) const { return state_->copy_to(where); }
 
 std::filesystem::path const& store::path() const noexcept { return state_->path; }
 

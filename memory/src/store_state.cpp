@@ -1,8 +1,11 @@
 #include "store_state.hpp"
 
+#include "erasure.hpp"
 #include "files.hpp"
 #include "rocks_options.hpp"
 #include "scope_state.hpp"
+
+#include <rocksdb/utilities/checkpoint.h>
 
 namespace wherry::inline v0::memory_detail {
 namespace {
@@ -42,6 +45,8 @@ result<std::shared_ptr<store_state>> store_state::open(std::filesystem::path pat
   if (auto opened = state->open_database(env); !opened) return opened.error();
   if (auto checked = state->check_format(*acknowledged); !checked) return checked.error();
   if (auto chosen = state->choose_language(); !chosen) return chosen.error();
+  if (!state->options.read_only)
+    if (auto resumed = resume_erases(*state); !resumed) return resumed.error();
   return state;
 }
 
@@ -216,6 +221,58 @@ result<std::optional<std::pair<std::string, std::string>>> store_state::last(fam
   if (at->Valid()) return found(std::pair(at->key().ToString(), at->value().ToString()));
   if (!at->status().ok()) return translate(at->status(), "could not read", path);
   return found{};
+}
+
+result<void> store_state::rewrite(family f, std::string const& first, std::string const& end) {
+  rocksdb::CompactRangeOptions how;
+  how.exclusive_manual_compaction = true;
+  how.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+  rocksdb::Slice const from(first), to(end);
+  bool const whole = first.empty() && end.empty();
+  auto status = db_->Flush({}, handle(f));
+  if (status.ok()) status = db_->CompactRange(how, handle(f), whole ? nullptr : &from, whole ? nullptr : &to);
+  if (!status.ok()) return translate(status, "could not rewrite a part of the store", path);
+  return {};
+}
+
+result<void> store_state::roll_logs() {
+  // A log goes when no column family needs it any more. The manifest begins anew with every change of files.
+  auto batch = new_batch();
+  batch.Put(handle(family::unused), "rolled", "");
+  batch.Delete(handle(family::unused), "rolled");
+  if (auto written = write(batch, durability::synced); !written) return written.error();
+  std::vector<rocksdb::ColumnFamilyHandle*> const all(handles_.begin(), handles_.end());
+  auto status = db_->Flush({}, all);
+  if (status.ok()) status = db_->EnableFileDeletions(true);  // deletes what is waiting to be deleted
+  if (!status.ok()) return translate(status, "could not begin a new log", path);
+  return {};
+}
+
+result<void> store_state::copy_to(std::filesystem::path const& where) {
+  std::error_code failure;
+  if (std::filesystem::exists(where, failure))
+    return error{errc::already_exists, "a copy needs a directory that does not exist yet", "store.copy",
+                 where.string()};
+  if (auto synced = sync(); !synced) return synced;
+  auto const reached = db_->GetLatestSequenceNumber();
+  rocksdb::Checkpoint* made = nullptr;
+  auto status = rocksdb::Checkpoint::Create(db_.get(), &made);
+  std::unique_ptr<rocksdb::Checkpoint> const checkpoint(made);
+  if (status.ok()) status = checkpoint->CreateCheckpoint(where.string());
+  if (!status.ok()) return translate(status, "could not copy the store", where);
+  auto const ack = ack_file::open(where, reached);
+  if (!ack) return ack.error();
+  return {};
+}
+
+void store_state::add_eraser(eraser other) {
+  std::lock_guard const lock(erasers_mutex_);
+  erasers_.push_back(std::move(other));
+}
+
+std::vector<eraser> store_state::erasers() const {
+  std::lock_guard const lock(erasers_mutex_);
+  return erasers_;
 }
 
 std::filesystem::path store_state::image_path(ulid const& scope, std::uint32_t generation) const {

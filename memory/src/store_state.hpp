@@ -5,6 +5,7 @@
 #include "analyser_pool.hpp"
 #include "codec.hpp"
 
+#include <wherry/memory/erase.hpp>
 #include <wherry/memory/store.hpp>
 
 #include <rocksdb/db.h>
@@ -55,6 +56,16 @@ struct store_state : std::enable_shared_from_this<store_state> {
   result<std::optional<std::pair<std::string, std::string>>> last(family f, std::string const& first,
                                                                   std::string const& end) const;
 
+  /// Brings a family's keys in [first, end) (both empty: all) to the bottom level, where nothing deleted is left.
+  result<void> rewrite(family f, std::string const& first, std::string const& end);
+  /// Makes the log and the manifest begin anew and deletes the old ones.
+  result<void> roll_logs();
+  /// A copy of everything as it is now, in a directory that must not exist.
+  result<void> copy_to(std::filesystem::path const& where);
+
+  void add_eraser(eraser other);
+  std::vector<eraser> erasers() const;
+
   error damaged(std::string what) const;
   /// The file of a graph of vectors.
   std::filesystem::path image_path(ulid const& scope, std::uint32_t generation) const;
@@ -75,6 +86,9 @@ struct store_state : std::enable_shared_from_this<store_state> {
   ack_file ack_;
   bool owner_ = false;
   std::atomic<bool> failed_{false};
+
+  mutable std::mutex erasers_mutex_;
+  std::vector<eraser> erasers_;
 
   std::mutex scopes_mutex_;
   std::map<std::string, std::weak_ptr<scope_state>> scopes_;

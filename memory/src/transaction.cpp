@@ -38,6 +38,16 @@ transaction& transaction::embed(ulid const& record_id, embedding vector) {
   return *this;
 }
 
+transaction& transaction::put_item(std::string space, std::string key, std::string json_text, item_options options) {
+  operations_.emplace_back(item_op{std::move(space), std::move(key), std::move(json_text), options});
+  return *this;
+}
+
+transaction& transaction::remove_item(std::string space, std::string key, item_options options) {
+  operations_.emplace_back(item_op{std::move(space), std::move(key), std::nullopt, options});
+  return *this;
+}
+
 transaction& transaction::journal(effect_record e) {
   operations_.emplace_back(std::move(e));
   return *this;
@@ -95,6 +105,14 @@ result<void> transaction::add_to(scope_commit& changes, operation& what) {
     return {};
   }
   if (auto const* gone = std::get_if<forget_op>(&what)) return changes.remove(gone->record_id);
+  if (auto const* i = std::get_if<item_op>(&what)) {
+    if (!i->value) {
+      auto const gone = changes.remove_item(i->space, i->key, i->options);
+      return gone ? result<void>{} : gone.error();
+    }
+    auto const put = changes.put_item(i->space, i->key, *i->value, i->options);
+    return put ? result<void>{} : put.error();
+  }
   if (auto const* e = std::get_if<embed_op>(&what)) return changes.embed(e->record_id, e->vector);
   auto& events = std::get<append_op>(what);
   if (events.to.scope_ != scope_.state_)

@@ -1,6 +1,8 @@
 #pragma once
 // scope_handle: a user's place in a store. Every key begins with the scope's id, so no read can leave it.
 
+#include <wherry/memory/erase.hpp>
+#include <wherry/memory/items.hpp>
 #include <wherry/memory/recall.hpp>
 #include <wherry/memory/record.hpp>
 #include <wherry/memory/session.hpp>
@@ -58,6 +60,9 @@ class scope_handle {
   /// All sessions, by name (byte order).
   result<std::vector<session_info>> sessions() const;
 
+  /// The items of a namespace, whether it holds any already or not.
+  item_space items(std::string space) const;
+
   /// Absent: nullopt.
   result<std::optional<wherry::v0::record>> record(ulid const& id) const;
   /// Records with an id after `after`, by id, at most `limit`.
@@ -73,6 +78,12 @@ class scope_handle {
   /// Takes expired records away; puts a graph over vectors where they are many (see store_options::vectors_exact_max);
   /// writes images of graphs that changed. Works for minutes where much is new; recall goes on beside it.
   result<maintenance_report> maintain(maintenance_options options = {}) const;
+
+  /// Is rid of what the request names: nothing finds it any more, and when this returns no byte of it is left in the
+  /// store's files. Copies made before keep it. If the process dies meanwhile, the next opening of the store goes on.
+  /// What erasers of the program (store::add_eraser) return as an error ends it before anything was taken out.
+  /// Other commits to the scope wait; it takes as long as rewriting the scope's files.
+  result<erase_receipt> erase(erase_request const& request) const;
 
   /// The journal's line of a key. Absent: nullopt.
   result<std::optional<effect_record>> effect(std::string const& key) const;

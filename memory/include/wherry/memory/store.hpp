@@ -33,6 +33,8 @@ struct store_options {
   /// Above so many vectors scope_handle::maintain puts a graph over them; up to there each is looked at, which is
   /// exact.
   std::size_t vectors_exact_max = 20'000;
+  /// Tables on disk are compressed. Off: about twice the space, a little less work.
+  bool compressed = true;
 };
 
 /// An open store. A cheap handle: copies, scopes and sessions share it; it closes when the last of them goes, and
@@ -57,6 +59,22 @@ class store {
 
   /// Makes everything committed so far durable, durability::os included.
   result<void> sync() const;
+
+  /// Lets the program's own places take part in every erase: run files, traces, caches. They run before anything is
+  /// taken out of the store, in the order in which they were added, and may be asked again for the same.
+  void add_eraser(eraser other) const;
+  /// What was erased and when, oldest first.
+  result<std::vector<erase_receipt>> receipts() const;
+
+  /// Walks everything: checksums, the hash chains of sessions, and whether what was made from records (index, vectors,
+  /// rows that find them) is as it would be made now. `repair`: makes derived data anew where it is not.
+  /// Commits wait scope by scope. Fails with: errc::io_failed; damage is told in the report.
+  result<verify_report> verify(bool repair = false) const;
+
+  /// A copy of the store as it is now, in a directory that does not exist yet; it opens like any store. Works beside
+  /// commits.
+  /// Fails with: errc::already_exists; errc::disk_full; errc::io_failed.
+  result<void> copy_to(std::filesystem::path const& where) const;
 
   std::filesystem::path const& path() const noexcept;
 

@@ -51,6 +51,10 @@ class transaction {
   /// Gives a record of the scope, or of this transaction, its vector. Vectors of a fingerprint form a generation; a new
   /// fingerprint begins one, beside those there are. A changed text loses its vectors.
   transaction& embed(ulid const& record_id, embedding vector);
+  /// Writes or takes away an item of a namespace of the scope; commit fails with errc::conflict when it has another
+  /// version than expected. See item_space.
+  transaction& put_item(std::string space, std::string key, std::string json_text, item_options options = {});
+  transaction& remove_item(std::string space, std::string key, item_options options = {});
   /// Writes a line of the effect journal; effect_record says which changes are allowed.
   transaction& journal(effect_record e);
   /// Adds a job. Returns: its id. A job whose idempotency key is known already is not added, which is no error.
@@ -94,8 +98,14 @@ class transaction {
     ulid record_id;
     embedding vector;
   };
+  struct item_op {
+    std::string space;
+    std::string key;
+    std::optional<std::string> value;  ///< Absent: it is taken away.
+    item_options options;
+  };
   using operation =
-      std::variant<append_op, record, effect_record, outbox_job, finish_op, remember_op, forget_op, embed_op>;
+      std::variant<append_op, record, effect_record, outbox_job, finish_op, remember_op, forget_op, embed_op, item_op>;
 
   result<void> add_to(memory_detail::scope_commit& changes, operation& what);
 
