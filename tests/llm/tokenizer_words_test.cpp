@@ -241,10 +241,30 @@ TEST_CASE("words of well-known pre-tokenizers", "[tokenizer]") {
   CHECK(words_of("kimi-k2",
                  "abc\xE4\xB8\xAD\xE6\x96\x87"
                  "def") == list{"abc", "\xE4\xB8\xAD\xE6\x96\x87", "def"});
+  CHECK(words_of("kimi-k2", "\xE4\xB8\xAD\xE3\x80\x81\xE6\x96\x87") ==
+        list{"\xE4\xB8\xAD", "\xE3\x80\x81", "\xE6\x96\x87"});  // a comma is not of the script, if often beside it
+  CHECK(words_of("jais-2", "!\n \n  b") == list{"!\n", " \n", " ", " b"});
   CHECK(words_of("jais-2", "a        b") == list{"a", "    ", "  ", " ", " b"});
   CHECK(words_of("exaone-moe", "one two  three") == list{"one two", " ", " three"});
   CHECK(words_of("qwen35", "\xE0\xA4\xA8\xE0\xA4\xBF x") == list{"\xE0\xA4\xA8\xE0\xA4\xBF", " x"});
   CHECK(words_of("qwen2", "\xE0\xA4\xA8\xE0\xA4\xBF x") == list{"\xE0\xA4\xA8", "\xE0\xA4\xBF", " x"});
+}
+
+TEST_CASE("no pre-tokenizer searches a long run again and again", "[tokenizer]") {
+  // Quadratic time would be minutes here, and the limit of a test ends it.
+  for (std::string const unit :
+       {"a", " ", "\n", " \n", "\t ", "1", "!", "\xCC\x81", "aB", "\xE3\x80\x80", "\xE4\xB8\xAD"}) {
+    std::string text;
+    while (text.size() < 300'000) text += unit;
+    text += 'x';
+    for (auto const& row : pre_tokenizers()) {
+      CAPTURE(unit, row.name);
+      std::size_t bytes = 0;
+      auto const take = [&](std::string_view word) { bytes += word.size(); };
+      splitter::compile(row.steps).value().split(text, word_sink(take));
+      CHECK(bytes == text.size());
+    }
+  }
 }
 
 TEST_CASE("bytes that are not UTF-8 end the text on both sides", "[tokenizer]") {

@@ -23,7 +23,7 @@ namespace {
 #define WHERRY_DEEPSEEK_V3_WORDS \
   WHERRY_ASCII_PUNCTUATION       \
   R"([A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*)" WHERRY_WHITE_SPACE
-#define WHERRY_NOT_HAN R"((?!\p{Han}))"
+#define WHERRY_NOT_HAN R"((?!\p{sc:Han}))"
 #define WHERRY_KIMI_BEGINS "(?:" WHERRY_NOT_HAN WHERRY_BEGINS_WORD ")"
 #define WHERRY_KIMI_GOES_ON "(?:" WHERRY_NOT_HAN WHERRY_GOES_ON ")"
 
@@ -77,9 +77,11 @@ constexpr std::array deepseek_v3{split_step{R"(\p{N}{1,3})"}, ideographs_and_kan
                                  split_step{WHERRY_DEEPSEEK_V3_WORDS}};
 constexpr std::array bloom{bloom_words};
 constexpr std::array viking{bloom_words, single_numbers};
+// "(?<![^\S\r\n])" changes no match: behind a space that is no newline none follows in the same run: it would have been
+// taken. It keeps a long run from being searched again from each of its pieces.
 constexpr std::array jais2{split_step{
     WHERRY_CONTRACTIONS
-    R"(|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s{512}(?!\S)|\s{256}(?!\S))"
+    R"(|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|(?<![^\S\r\n])\s*[\r\n]+|\s{512}(?!\S)|\s{256}(?!\S))"
     R"(|\s{128}(?!\S)|\s{64}(?!\S)|\s{32}(?!\S)|\s{16}(?!\S)|\s{8}(?!\S)|\s{4}(?!\S)|\s{1,2}(?!\S)|\s{1})"}};
 constexpr std::array chameleon{split_step{"<sentinel:[0-9]+>"},       split_step{"IMGIMG[A-I]{1,4}Z"},
                                split_step{R"([\t\n]|    |  )"},       single_numbers,
@@ -87,7 +89,7 @@ constexpr std::array chameleon{split_step{"<sentinel:[0-9]+>"},       split_step
 constexpr std::array exaone_moe{split_step{
     WHERRY_CONTRACTIONS R"(|[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*+(?: \p{L}\p{M}*+)*+)++|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]?)"
                         R"(|\s*[\r\n]|\s+(?!\S)|\s+)"}};
-constexpr std::array kimi_k2{split_step{R"([\p{Han}]+|[^\r\n\p{L}\p{N}]?)" WHERRY_KIMI_BEGINS "*" WHERRY_KIMI_GOES_ON
+constexpr std::array kimi_k2{split_step{R"(\p{sc:Han}+|[^\r\n\p{L}\p{N}]?)" WHERRY_KIMI_BEGINS "*" WHERRY_KIMI_GOES_ON
                                         "+" WHERRY_CONTRACTIONS R"(?|[^\r\n\p{L}\p{N}]?)" WHERRY_KIMI_BEGINS
                                         "+" WHERRY_KIMI_GOES_ON "*" WHERRY_CONTRACTIONS
                                         R"(?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*)" WHERRY_WHITE_SPACE}};
