@@ -112,7 +112,7 @@ void tiles_of_rows(matmul_args const& a, std::size_t row) {
 // columns of each row in turn, so that panel and activations are in the first cache. Sums wait in memory from one panel
 // to the next. The same numbers are added in the same order as without.
 
-constexpr std::size_t panel_from_tokens = 12, panel_tokens = 48, panel_columns = 512;
+constexpr std::size_t panel_from_tokens = 12, panel_tokens = 64, panel_columns = 512;
 
 template <class Format, int rows>
 void unpack_panel(matmul_args const& a, std::size_t row, std::size_t begin, std::size_t columns, float* panel) {
