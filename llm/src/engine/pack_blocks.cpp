@@ -23,6 +23,8 @@ float reciprocal(float scale) { return std::abs(scale) > negligible ? 1 / scale 
 // Four floats at once, in the compiler's own notation: every x86-64 has them.
 using four = float __attribute__((vector_size(16)));
 
+four all(float value) { return four{value, value, value, value}; }
+
 four load_four(float const* at) {
   four v;
   std::memcpy(&v, at, sizeof v);
@@ -31,14 +33,14 @@ four load_four(float const* at) {
 
 // Nearest integers, ties to even; cut to [least, most]. Large values stay large, so that cutting is right for them.
 four nearest(four v, float least, float most) {
-  four const round_to_integer = 0x1.8p23f - four{}, low = least - four{}, high = most - four{};
+  four const round_to_integer = all(0x1.8p23f), low = all(least), high = all(most);
   v = (v + round_to_integer) - round_to_integer;
   v = v < low ? low : v;
   return v > high ? high : v;
 }
 
 int nearest(float value, int least, int most) {
-  return static_cast<int>(nearest(value - four{}, static_cast<float>(least), static_cast<float>(most))[0]);
+  return static_cast<int>(nearest(all(value), static_cast<float>(least), static_cast<float>(most))[0]);
 }
 
 four magnitude(four v) { return v < 0 ? -v : v; }
