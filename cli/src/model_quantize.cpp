@@ -31,9 +31,10 @@ class progress_line {
         static_cast<double>(p.weights_done) / static_cast<double>(std::max<std::uint64_t>(p.weights_total, 1));
     std::string text =
         "wherry: " + std::to_string(static_cast<int>(100 * share)) + " % written, " + std::string(p.tensor);
-    if (share > 0)
-      text += ", " + duration_text(std::chrono::round<std::chrono::seconds>((now - since_) * ((1 - share) / share))) +
-              " left";
+    if (share > 0) {
+      auto const left = std::chrono::round<std::chrono::seconds>((now - since_) * ((1 - share) / share));
+      text += ", " + std::to_string(left.count()) + " s left";
+    }
     if (!terminal) return say(harmless(text));
     auto line = one_line(text, terminal_columns() - 1);
     line.resize(std::max(line.size(), terminal_columns() - 1), ' ');
