@@ -2,11 +2,11 @@
 // byte-level vocabulary (exact round trip, 5 MB/s); hostile text of 0.5 and 1 MB through every kind of tokenizer (time
 // grows with the length, not its square); and how long a vocabulary of 150,000 tokens takes to read.
 //
-//   bench_tokenizer [--json FILE] [--seed N] [--bytes N] [--only NAME]
+//   bench_tokenizer [--json FILE] [--seed N] [--bytes N] [--only NAME] [--model FILE]
 //
-// Complete vocabularies come from $WHERRY_SHARED/data/tokenizers; those that are not there are named and left out. A
-// large artificial one is made here and serves with several pre-tokenizers. The exit status is 1 when a bar does not
-// hold.
+// Any vocabulary can be measured with --model. Complete vocabularies come from $WHERRY_SHARED/data/tokenizers; those
+// that are not there are named and left out. A large artificial one is made here and serves with several
+// pre-tokenizers. The exit status is 1 when a bar does not hold.
 
 #include <wherry/core/random.hpp>
 #include <wherry/llm/tokenizer.hpp>
@@ -24,8 +24,10 @@ namespace {
 using namespace wherry;
 using wherry_bench::report;
 
-constexpr double speed_min_mb = 5;         // MB/s, encoding and decoding together
-constexpr double growth_max = 2.6;         // time of 1 MB over that of 0.5 MB: n log n, and the noise of the clock
+constexpr double speed_min_mb = 5;  // MB/s, encoding and decoding together
+// Time of 1 MB over that of 0.5 MB: 2, and what it costs that the work on the longer fits the caches less; a square
+// would be 4.
+constexpr double growth_max = 3;
 constexpr double hostile_seconds_max = 2;  // for 1 MB, whatever it is
 constexpr double load_ms_max = 100;
 constexpr std::size_t hostile_bytes = 1'000'000;
@@ -327,7 +329,19 @@ int main(int argc, char** argv) {
   text_maker maker(seed ? std::strtoull(seed, nullptr, 10) : 1);
   auto const sample = maker.make(4'000'000);
   auto const text = maker.make(bytes ? std::strtoull(bytes, nullptr, 10) : 10'000'000);
-  for (auto const& s : subjects(sample)) {
+  std::vector<subject> chosen;
+  if (auto const* path = option(argc, argv, "--model")) {
+    auto const file = gguf_file::open(path);
+    if (!file) {
+      std::printf("%s: %s\n", path, file.error().message.c_str());
+      return 1;
+    }
+    chosen.push_back(
+        {std::filesystem::path(path).filename(), *file, file->find_string("tokenizer.ggml.model") == "gpt2"});
+  } else {
+    chosen = subjects(sample);
+  }
+  for (auto const& s : chosen) {
     if (only && s.name.find(only) == s.name.npos) continue;
     auto const t = tokenizer::from(s.file);
     if (!t) {

@@ -110,6 +110,10 @@ TEST_CASE("the special tokens of an encoder are found by id or by spelling", "[t
   CHECK(t.eos() == 3);
   CHECK(t.adds_bos());
   CHECK(t.adds_eos());
+  gguf_writer untyped;  // as early files are
+  untyped.add("tokenizer.ggml.model", "bert");
+  untyped.add("tokenizer.ggml.tokens", std::vector<std::string>{"[UNK]", "[CLS]", "[SEP]", mark + "a"});
+  CHECK(build(untyped).value().encode("a b [CLS]", {.add_special = true}) == id_list{1, 3, 0, 0, 0, 0, 2});
   auto moved = wordpiece_model({"a", "b"});
   moved.add("tokenizer.ggml.cls_token_id", std::uint32_t{5});
   moved.add("tokenizer.ggml.seperator_token_id", std::uint32_t{6});

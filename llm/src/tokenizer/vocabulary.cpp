@@ -112,7 +112,7 @@ result<void> vocabulary::read_special_ids(defaults const& absent) {
   if (auto r = read("tokenizer.ggml.padding_token_id", absent.pad, pad); !r) return r;
   if (auto r = read("tokenizer.ggml.mask_token_id", std::nullopt, mask); !r) return r;
   auto const by_spelling = [&](std::optional<token_id>& id, std::string_view spelling) {
-    if (!id) id = find_control(spelling);
+    if (!id) id = absent.is_bert ? find(spelling) : find_control(spelling);  // early BERT files have no token types
   };
   by_spelling(cls, "[CLS]");
   by_spelling(sep, "[SEP]");
