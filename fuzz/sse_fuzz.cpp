@@ -2,6 +2,7 @@
 // that was read can be written and read again.
 #include <wherry/http/sse.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
