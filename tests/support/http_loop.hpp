@@ -13,6 +13,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <dirent.h>
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <functional>
@@ -173,6 +174,37 @@ class scripted_peer {
   int fd_;
   std::uint16_t port_ = 0;
   std::thread thread_;
+};
+
+/// Time since its beginning, and how late this machine wakes its threads meanwhile: a bound on a wait is a bound on our
+/// code, not on what else runs here.
+class took {
+ public:
+  took() : from_(std::chrono::steady_clock::now()), watcher_([this] { watch(); }) {}
+  took(took const&) = delete;
+  ~took() {
+    done_ = true;
+    watcher_.join();
+  }
+  std::chrono::milliseconds ms() const {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - from_);
+  }
+  bool within(std::chrono::milliseconds limit) const { return ms() <= limit + std::chrono::milliseconds(3 * late_ms_); }
+
+ private:
+  void watch() {
+    while (!done_) {
+      auto const due = std::chrono::steady_clock::now() + std::chrono::milliseconds(2);
+      std::this_thread::sleep_until(due);
+      auto const late =
+          std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - due).count();
+      if (late > late_ms_) late_ms_ = late;
+    }
+  }
+  std::chrono::steady_clock::time_point const from_;
+  std::atomic<bool> done_{false};
+  std::atomic<std::int64_t> late_ms_{0};
+  std::thread watcher_;
 };
 
 inline std::size_t open_descriptors() {
