@@ -71,8 +71,8 @@ struct q8_0_format {
     return {at + 2, _mm256_set1_ps(_cvtsh_ss(static_cast<unsigned short>(at[0] | at[1] << 8)))};
   }
   static __m256 load(block b, std::size_t, std::size_t vector) {
-    __m128i const bytes = _mm_loadl_epi64(reinterpret_cast<__m128i const*>(b.values + vector * lanes));
-    return _mm256_mul_ps(b.scale, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)));
+    __m128i const packed = _mm_loadl_epi64(reinterpret_cast<__m128i const*>(b.values + vector * lanes));
+    return _mm256_mul_ps(b.scale, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(packed)));
   }
 };
 
