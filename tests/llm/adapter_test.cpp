@@ -309,3 +309,22 @@ TEST_CASE("an adapter is loaded from PEFT's folder", "[unit][adapter]") {
   CHECK(llm.load_adapter("q", folder.path() / "adapter_model.safetensors").has_value());
   CHECK(answer(llm, {{"p"}}) == answer(llm, {{"q"}}));
 }
+
+TEST_CASE("merged weights answer as the adapter beside them does", "[unit][adapter]") {
+  wherry_test::temp_dir const folder;
+  auto const file = model_file();
+  auto llm = local_model::from(file, {.kernels = "scalar"}).value();
+  REQUIRE(llm.load_adapter("a", adapter_file(usual, 5, 40)).has_value());
+  REQUIRE(llm.load_adapter("b", adapter_file({{"blk.0.attn_q.weight", 1, 32, 32}}, 9, 3)).has_value());
+  auto const to = folder.path() / "merged.gguf";
+  REQUIRE(llm.save_merged(to, {{"a", 0.5f}, {"b"}}).has_value());
+  auto const written = gguf_file::open(to);
+  REQUIRE(written.has_value());
+  auto const a = read_adapter(adapter_file(usual, 5, 40), file, "a").value();
+  auto const b = read_adapter(adapter_file({{"blk.0.attn_q.weight", 1, 32, 32}}, 9, 3), file, "b").value();
+  std::vector<active_adapter> const chosen{{&a, 0.5f}, {&b, 1}};
+  CHECK(difference(logits_of(*written, {}), logits_of(file, chosen)) < 1e-4);
+  CHECK(written->keys().size() == file.keys().size());
+  CHECK(answer(local_model::from(*written, {.kernels = "scalar"}).value()) == answer(llm, {{"a", 0.5f}, {"b"}}));
+  CHECK(llm.save_merged(to, {{"c"}}).error().is(errc::not_found));
+}

@@ -1,5 +1,6 @@
 #include <wherry/llm/local_model.hpp>
 
+#include "engine/merge.hpp"
 #include "engine/peft_adapter.hpp"
 #include "local/answer_grammar.hpp"
 #include "local/file_facts.hpp"
@@ -437,6 +438,19 @@ result<void> local_model::load_adapter(std::string name, gguf_file const& file) 
 }
 
 std::vector<std::string> local_model::adapters() const { return impl_->adapter_names(); }
+
+result<void> local_model::save_merged(std::filesystem::path const& to,
+                                      std::vector<adapter_choice> const& chosen) const {
+  std::vector<std::shared_ptr<engine::adapter const>> held;
+  std::vector<engine::active_adapter> active;
+  for (auto const& choice : chosen) {
+    auto adapter = impl_->find_adapter(choice);
+    if (!adapter) return std::move(adapter).error();
+    active.push_back({adapter->get(), choice.strength});
+    held.push_back(std::move(*adapter));
+  }
+  return engine::write_merged(impl_->file(), active, to);
+}
 
 result<std::shared_ptr<model>> local_model::with_adapters(std::vector<adapter_choice> chosen) const {
   std::string marks;
