@@ -83,7 +83,7 @@ int ask_command(settings const& given) {
   auto llm = load_model(given.model);
   if (!llm) return report(llm.error(), output.as_json);
 
-  auto const desk = make_desk(*llm, given.agent);
+  auto const desk = make_desk(with_named_adapters(*llm, given.model), given.agent);
   bool const stream = output_is_terminal() && !output.as_json && !output.events;
   event_printer printer({.stream = stream, .events = output.events, .verbose = output.verbose});
   auto under_way = in ? desk.start(std::move(*question), *in) : desk.start(std::move(*question));

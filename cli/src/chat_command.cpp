@@ -20,7 +20,10 @@ enum class next_line { read, leave };
 class conversation {
  public:
   conversation(settings const& given, local_model llm, session kept)
-      : given_(given), llm_(std::move(llm)), desk_(make_desk(llm_, given.agent)), session_(std::move(kept)) {}
+      : given_(given),
+        llm_(std::move(llm)),
+        desk_(make_desk(with_named_adapters(llm_, given.model), given.agent)),
+        session_(std::move(kept)) {}
 
   int hold();
 

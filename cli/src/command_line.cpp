@@ -90,6 +90,7 @@ class grammar {
   void add_session();
   void add_model();
   void add_quantize(CLI::App& under);
+  void add_merge(CLI::App& under);
   void add_tokenize();
   void add_readers();
   void add_doctor();
@@ -176,6 +177,9 @@ void grammar::sampling_options_of(CLI::App& to) {
 }
 
 void grammar::agent_options(CLI::App& to) {
+  to.add_option("--adapter", into_.model.adapters, "LoRA to apply: a GGUF file or PEFT's folder, with =X at strength X")
+      ->type_name("FILE")
+      ->group("Model");
   auto& a = into_.agent;
   sampling_options_of(to);
   to.add_option("--max-tokens", a.max_tokens, "Longest answer of one step")
@@ -271,6 +275,18 @@ void grammar::add_session() {
   }
 }
 
+void grammar::add_merge(CLI::App& under) {
+  auto& made = *command(
+      under, "merge", "Write a GGUF file with an adapter added to its weights",
+      [this] { return model_merge_command(into_); },
+      "Each matrix keeps its type. ADAPTER is a GGUF file or the folder that PEFT writes.\n\nExample:\n"
+      "  wherry model merge base-f16.gguf my-lora/ merged-f16.gguf --strength 0.8");
+  made.add_option("IN", into_.file, "The model's GGUF file")->required()->type_name("");
+  made.add_option("ADAPTER", into_.adapter, "The adapter")->required()->type_name("");
+  made.add_option("OUT", into_.output_file, "The GGUF file to write")->required()->type_name("");
+  made.add_option("--strength", into_.strength, "How strongly it is applied; default: 1")->type_name("X");
+}
+
 void grammar::add_quantize(CLI::App& under) {
   auto& made = *command(
       under, "quantize", "Write a GGUF file with narrower weights", [this] { return model_quantize_command(into_); },
@@ -304,6 +320,7 @@ void grammar::add_model() {
   json_option(info);
   info.add_flag("-v,--verbose", into_.output.verbose, "All metadata too")->group("Output");
   add_quantize(group);
+  add_merge(group);
 }
 
 void grammar::add_tokenize() {

@@ -16,6 +16,7 @@ int model_info_command(settings const& given);      ///< wherry model info
 int model_quantize_command(settings const& given);  ///< wherry model quantize
 int tokenize_command(settings const& given);        ///< wherry tokenize
 int model_list_command(settings const& given);      ///< wherry model list
+int model_merge_command(settings const& given);     ///< wherry model merge
 int embed_command(settings const& given);           ///< wherry embed
 int rerank_command(settings const& given);          ///< wherry rerank
 int explain_command(settings const& given);         ///< wherry explain

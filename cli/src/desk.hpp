@@ -9,6 +9,6 @@
 namespace wherry::cli {
 
 /// With the instructions, tools, limits and sampling that were given on the command line.
-agent make_desk(local_model const& llm, agent_settings const& given);
+agent make_desk(std::shared_ptr<model> llm, agent_settings const& given);
 
 }  // namespace wherry::cli

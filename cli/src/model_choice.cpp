@@ -20,6 +20,16 @@ local_model_options options_of(model_settings const& given) {
   return options;
 }
 
+// FILE=STRENGTH. A file whose own name ends so is named with a strength behind it.
+std::pair<std::filesystem::path, float> adapter_of(std::string const& named) {
+  auto const at = named.rfind('=');
+  if (at == std::string::npos) return {named, 1.0f};
+  char* end = nullptr;
+  float const strength = std::strtof(named.c_str() + at + 1, &end);
+  if (end == named.c_str() + at + 1 || *end != '\0') return {named, 1.0f};
+  return {named.substr(0, at), strength};
+}
+
 result<local_model> make_random(local_model_options options) {
   auto file = make_random_model({});
   if (!file) return std::move(file).error();
@@ -64,10 +74,20 @@ result<local_model> load_model(model_settings const& given, bool quiet) {
     slow_work const telling("loading " + (random ? "the model" : choice.file));
     return random ? make_random(options_of(given)) : local_model::open(file, options_of(given));
   }();
-  if (!loaded || quiet) return loaded;
+  if (!loaded) return loaded;
+  for (auto const& named : given.adapters)
+    if (auto added = loaded->load_adapter(named, adapter_of(named).first); !added) return std::move(added).error();
+  if (quiet) return loaded;
   if (random) say_notice(describe_choice(choice));
   for (auto const& n : loaded->description().notices) say_notice(n.feature + ": " + n.effect);
   return loaded;
+}
+
+std::shared_ptr<model> with_named_adapters(local_model const& llm, model_settings const& given) {
+  if (given.adapters.empty()) return llm;
+  std::vector<adapter_choice> chosen;
+  for (auto const& named : given.adapters) chosen.push_back({named, adapter_of(named).second});
+  return llm.with_adapters(std::move(chosen)).value();
 }
 
 std::string context_text(local_model_description const& d) {

@@ -7,6 +7,7 @@
 #include <wherry/llm/local_model.hpp>
 
 #include <filesystem>
+#include <memory>
 #include <string>
 
 namespace wherry::cli {
@@ -32,6 +33,9 @@ result<std::filesystem::path> model_file(model_settings const& given);
 /// commands that print them as data.
 /// Fails with: what local_model::open fails with.
 result<local_model> load_model(model_settings const& given, bool quiet = false);
+
+/// The model with the adapters that were named; load_model has loaded them.
+std::shared_ptr<model> with_named_adapters(local_model const& llm, model_settings const& given);
 
 /// "context 2048 tokens, keys and values 24.0 MiB": what a full context of one sequence takes.
 std::string context_text(local_model_description const& d);

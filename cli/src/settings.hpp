@@ -16,7 +16,8 @@ struct model_settings {
   std::size_t threads = 0;  ///< 0: chosen by the library.
   std::size_t context = 0;  ///< 0: the smaller of declared and 8,192.
   bool exceed_context = false;
-  std::size_t kv_bytes = 0;  ///< 0: half of the free memory.
+  std::size_t kv_bytes = 0;           ///< 0: half of the free memory.
+  std::vector<std::string> adapters;  ///< FILE or FILE=STRENGTH, applied to every answer.
 };
 
 /// How an agent made on the command line answers.
@@ -70,6 +71,9 @@ struct settings {
   std::optional<std::size_t> layer;  ///< explain: attention of this layer.
   std::optional<std::size_t> head;   ///< explain: of this head.
   std::string html;                  ///< explain: write a page here.
+  std::string adapter;               ///< model merge: the adapter.
+  float strength = 1;                ///< model merge: how strongly.
+  std::string output_file;           ///< model merge: the file to write.
 };
 
 }  // namespace wherry::cli

@@ -3,6 +3,7 @@
 #include "process.hpp"
 
 #include <wherry/core/json.hpp>
+#include <wherry/llm/random_model.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
@@ -88,4 +89,49 @@ TEST_CASE("models of other programs are listed and found by name, encoders do wh
   CHECK_THAT(wherry_test::wherry({"embed", "x", "--model", "tiny:1b"}, "", moved).err,
              ContainsSubstring("declares no pooling"));
   CHECK_THAT(wherry_test::wherry({"embed", "x"}, "", moved).err, ContainsSubstring("needs a model"));
+}
+
+TEST_CASE("an adapter is applied by name and merged into a file", "[unit]") {
+  temp_dir const folder;
+  auto const model = wherry::make_random_model().value();
+  auto const write = [&](wherry::gguf_file const& file, std::string const& name) {
+    wherry::gguf_writer writer;
+    for (auto const key : file.keys()) {
+      if (auto const text = file.find_string(key))
+        writer.add(std::string(key), std::string(*text));
+      else if (auto const flag = file.find_bool(key))
+        writer.add(std::string(key), *flag);
+      else if (auto const texts = file.find_strings(key))
+        writer.add(std::string(key), std::vector<std::string>(texts->begin(), texts->end()));
+      else if (auto const whole = file.find_uint(key))
+        writer.add(std::string(key), static_cast<std::uint32_t>(*whole));
+      else if (auto const number = file.find_float(key))
+        writer.add(std::string(key), static_cast<float>(*number));
+      else if (auto const ints = file.find_ints(key))
+        writer.add(std::string(key), std::vector<std::int32_t>(ints->begin(), ints->end()));
+      else if (auto const numbers = file.find_floats(key))
+        writer.add(std::string(key), *numbers);
+    }
+    for (auto const& tensor : file.tensors()) writer.add_tensor(tensor.name, tensor.type, tensor.shape, tensor.data);
+    auto const path = (folder.path() / name).string();
+    REQUIRE(writer.write(path).has_value());
+    return path;
+  };
+  auto const base = write(model, "base.gguf");
+  auto const adapter = write(wherry::make_random_adapter(model).value(), "tone.gguf");
+  auto const ask = [&](std::vector<std::string> more) {
+    std::vector<std::string> words{"ask", "how is the river?", "--temperature", "0", "--max-tokens", "16"};
+    words.insert(words.end(), more.begin(), more.end());
+    auto const r = wherry_test::wherry(words);
+    INFO(r.err);
+    CHECK((r.code == 0 || r.code == 4));
+    return r.out;
+  };
+  auto const plain = ask({"--model", base}), toned = ask({"--model", base, "--adapter", adapter});
+  CHECK(toned != plain);
+  CHECK(ask({"--model", base, "--adapter", adapter + "=0"}) == plain);
+  auto const merged = (folder.path() / "merged.gguf").string();
+  CHECK(wherry_test::wherry({"model", "merge", base, adapter, merged}).code == 0);
+  CHECK(ask({"--model", merged}) == toned);
+  CHECK(wherry_test::wherry({"ask", "x", "--model", base, "--adapter", "none.gguf"}).code == 1);
 }

@@ -62,7 +62,7 @@ TEST_CASE("one head of one layer is the same as among all", "[unit][inspect]") {
 }
 
 TEST_CASE("an encoder looks both ways", "[unit][inspect]") {
-  auto const seen = inspect(wherry_test::tiny_bert(), "the river", {.kernels = "scalar"}).value();
+  auto const seen = inspect(make_random_encoder().value(), "the river", {.kernels = "scalar"}).value();
   CHECK(seen.kind == "encoder");
   REQUIRE(seen.text.tokens.size() == 4);
   CHECK(seen.text.tokens.front().piece == "[CLS]");

@@ -1,6 +1,5 @@
 #pragma once
-// Small models with random weights of the kinds that make_random_model does not make, so that the repository can test
-// them without any data: BERT with heads of one's choice, and T5.
+// Small models with random weights of kinds that the library does not make: T5, and tensors of one's choice.
 
 #include <wherry/core/random.hpp>
 #include <wherry/llm/gguf.hpp>
@@ -46,83 +45,6 @@ class tiny_model_writer {
   std::uint64_t seed_;
   std::uint32_t tensors_ = 0;
 };
-
-struct tiny_bert_options {
-  std::uint64_t seed = 1;
-  std::uint32_t pooling = 1;        ///< 1 mean, 2 first token, 4 rank.
-  std::size_t head_outputs = 0;     ///< 1: a re-ranker; more: a classifier.
-  std::vector<std::string> labels;  ///< Of a classifier.
-  bool token_head = false;
-  std::uint32_t context = 32;
-};
-
-inline wherry::gguf_file tiny_bert(tiny_bert_options const& o = {}) {
-  constexpr std::size_t width = 32, feed_forward = 48, layers = 2;
-  std::vector<std::string> pieces{"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
-  std::vector<std::int32_t> kinds{3, 3, 3, 3, 3};
-  for (char c = 'a'; c <= 'z'; ++c)
-    for (auto const* start : {"\u2581", ""}) pieces.push_back(start + std::string(1, c));
-  for (auto const* word : {"\u2581the", "\u2581river", "\u2581boat", "\u2581bank", "\u2581money", "\u2581."})
-    pieces.push_back(word);
-  kinds.resize(pieces.size(), 1);
-
-  tiny_model_writer w(o.seed);
-  auto& f = w.file;
-  f.add("general.architecture", "bert");
-  f.add("general.name", "tiny bert");
-  for (auto const& [key, value] :
-       std::vector<std::pair<char const*, std::size_t>>{{"bert.block_count", layers},
-                                                        {"bert.context_length", o.context},
-                                                        {"bert.embedding_length", width},
-                                                        {"bert.feed_forward_length", feed_forward},
-                                                        {"bert.attention.head_count", 4},
-                                                        {"bert.pooling_type", o.pooling},
-                                                        {"tokenizer.ggml.unknown_token_id", 1},
-                                                        {"tokenizer.ggml.cls_token_id", 2},
-                                                        {"tokenizer.ggml.bos_token_id", 2},
-                                                        {"tokenizer.ggml.seperator_token_id", 3},
-                                                        {"tokenizer.ggml.eos_token_id", 3},
-                                                        {"tokenizer.ggml.mask_token_id", 4},
-                                                        {"tokenizer.ggml.padding_token_id", 0}})
-    f.add(key, static_cast<std::uint32_t>(value));
-  f.add("bert.attention.layer_norm_epsilon", 1e-12f);
-  f.add("bert.attention.causal", false);
-  f.add("tokenizer.ggml.model", "bert");
-  f.add("tokenizer.ggml.tokens", pieces);
-  f.add("tokenizer.ggml.token_type", kinds);
-  if (!o.labels.empty()) f.add("bert.classifier.output_labels", o.labels);
-
-  w.matrix("token_embd.weight", pieces.size(), width, 0.5);
-  w.matrix("position_embd.weight", o.context, width, 0.2);
-  w.matrix("token_types.weight", 2, width, 0.2);
-  w.norm("token_embd_norm", width, true);
-  for (std::size_t i = 0; i < layers; ++i) {
-    std::string const block = "blk." + std::to_string(i) + ".";
-    for (auto const* name : {"attn_q", "attn_k", "attn_v", "attn_output"}) {
-      w.matrix(block + name + ".weight", width, width);
-      w.bias(block + name, width);
-    }
-    w.norm(block + "attn_output_norm", width, true);
-    w.matrix(block + "ffn_up.weight", feed_forward, width);
-    w.bias(block + "ffn_up", feed_forward);
-    w.matrix(block + "ffn_down.weight", width, feed_forward);
-    w.bias(block + "ffn_down", width);
-    w.norm(block + "layer_output_norm", width, true);
-  }
-  if (o.head_outputs != 0) {
-    w.matrix("cls.weight", width, width);
-    w.bias("cls", width);
-    w.matrix("cls.output.weight", o.head_outputs, width);
-    w.bias("cls.output", o.head_outputs);
-  }
-  if (o.token_head) {
-    w.matrix("mlm.dense.weight", width, width);
-    w.bias("mlm.dense", width);
-    w.norm("mlm.norm", width, true);
-    w.bias("mlm.output", pieces.size());
-  }
-  return w.open();
-}
 
 /// Three layers of encoder, two of decoder, gated or with the first T5's ReLU and shared embedding.
 inline wherry::gguf_file tiny_t5(std::uint64_t seed = 1, bool gated = true) {

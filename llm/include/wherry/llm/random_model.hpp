@@ -1,9 +1,11 @@
 #pragma once
-// A small model with random weights, made in memory: what runs when there is no model file, and what tests use.
+// Small models with random weights, made in memory: what runs when there is no model file, and what tests use.
 
 #include <wherry/llm/gguf.hpp>
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace wherry::inline v0 {
 
@@ -28,5 +30,26 @@ struct random_model_options {
 ///
 /// Fails with: errc::invalid_argument naming the option that does not fit.
 result<gguf_file> make_random_model(random_model_options const& options = {});
+
+/// Shape and heads of a random encoder.
+struct random_encoder_options {
+  std::uint64_t seed = 1;
+  std::uint32_t context_length = 128;  ///< 4 to 4096.
+  std::uint32_t head_outputs = 0;      ///< 1: it ranks; 2 to 64: it classifies; 0: it embeds.
+  std::vector<std::string> labels;     ///< Of the classes; none, or as many as head_outputs.
+  bool token_head = false;             ///< It guesses masked words.
+};
+
+/// A model of the bert architecture with a WordPiece vocabulary of lower-case letters, digits and some English words;
+/// its vectors mean nothing, but texts that share words come out alike. Weights are F32.
+///
+/// Fails with: errc::invalid_argument naming the option that does not fit.
+result<gguf_file> make_random_encoder(random_encoder_options const& options = {});
+
+/// A low-rank adapter for the attention of a decoder in `model`, rank 4, as a GGUF file: what local_model::load_adapter
+/// takes.
+///
+/// Fails with: errc::invalid_argument when the model has no attn_q and attn_v matrices of its own.
+result<gguf_file> make_random_adapter(gguf_file const& model, std::uint64_t seed = 1);
 
 }  // namespace wherry::inline v0
