@@ -80,8 +80,8 @@ class local_model {
 
   /// Writes a GGUF file in which the chosen adapters are part of the weights, each matrix in the type it has. It is
   /// written aside (to + ".part") and renamed.
-  /// Fails with: errc::not_found for a name that was not loaded; errc::unsupported when an adapted matrix has a type that
-  /// cannot be written; errc::io_failed, errc::disk_full.
+  /// Fails with: errc::not_found for a name that was not loaded; errc::unsupported when an adapted matrix has a type
+  /// that cannot be written; errc::io_failed, errc::disk_full.
   result<void> save_merged(std::filesystem::path const& to, std::vector<adapter_choice> const& chosen) const;
 
   class impl;
