@@ -4,6 +4,9 @@
 #include "grammar/connected_components.hpp"
 #include "grammar/expr_node.hpp"
 #include "grammar/machine.hpp"
+#include "schema/pattern.hpp"
+
+#include <wherry/core/json.hpp>
 
 #include <algorithm>
 #include <map>
@@ -14,7 +17,6 @@ namespace wherry::inline v0 {
 namespace grammar {
 namespace {
 
-constexpr std::size_t states_max = 2'000'000;
 constexpr std::size_t expression_depth_max = 2'000;  // nesting of expressions in expressions
 constexpr std::size_t unrolled_max = 64;             // repetitions of one byte up to this are built in place
 
@@ -28,6 +30,8 @@ class builder {
     for (std::size_t byte = 0; byte < 256; ++byte)
       machine_.byte_weight[byte] = tokens.has_byte[byte] ? 1 : missing_byte;
     machine_.depth_max = no_depth;
+    machine_.has_byte = tokens.has_byte;
+    machine_.tokens = &tokens;
   }
 
   result<machine> build(expr const& expression) {
@@ -67,6 +71,7 @@ class builder {
     std::vector<edge> edges;
     std::uint32_t unit;
     bool accepts = false;
+    std::uint32_t stub = 0;
   };
   struct pending {
     expr body;
@@ -230,87 +235,36 @@ class builder {
     scope_ = outer;
   }
   void emit_node(schema_node const& n, state_id from, state_id to) {
-    auto compiled = compile_schema(n.schema, n.limits);
-    if (!compiled) return fail(compiled.error());
-    kept_.push_back(*compiled);  // scopes point into it
-    emit(kept_.back(), from, to);
+    auto shapes = normalise_schema(n.schema, n.limits, tokens_);
+    if (!shapes) return fail(shapes.error());
+    mark_recursive_shapes(**shapes);
+    machine_.depth_max = std::min(machine_.depth_max, n.limits.depth);
+    schema_part part{*shapes, std::vector<state_id>((*shapes)->shapes.size(), schema_part::no_entry), {}};
+    state_id const entry = part.entries[(*shapes)->root] = add_state(add_unit());
+    if (!ok()) return;
+    machine_.stubs.push_back({.part = static_cast<std::uint32_t>(machine_.parts.size()), .of = (*shapes)->root});
+    draft_[entry].stub = static_cast<std::uint32_t>(machine_.stubs.size());
+    machine_.parts.push_back(std::move(part));
+    call(from, entry, to);
   }
-
-  void emit_node(shared_node const& n, state_id from, state_id to) {
-    auto const [it, is_new] = shared_.try_emplace({&n.part.get(), scope_}, 0);
-    if (is_new) {
-      std::uint32_t const u = add_unit();
-      state_id const entry = it->second = add_state(u), end = add_state(u);
-      if (!ok()) return;
-      draft_[end].accepts = true;
-      emit(n.part, entry, end);
-    }
-    call(from, shared_[{&n.part.get(), scope_}], to);
+  void emit_node(regex_node const& n, state_id from, state_id to) {
+    auto in = std::make_shared<regex::arena>();
+    auto const language = regex::parse_pattern(*in, n.pattern, regex::spelling::utf8);
+    if (!language)
+      return fail(
+          error(language.error().code,
+                "cannot compile the grammar: the pattern " + to_text(json(n.pattern)) + " " + language.error().message,
+                "grammar.compile"));
+    call_language(std::move(in), *language, from, to);
   }
-
-  // Text.
-  state_id add_text(text_unit text) {
-    auto const known = std::find_if(machine_.texts.begin(), machine_.texts.end(), [&](text_unit const& t) {
-      return t.automaton == text.automaton && t.min == text.min && t.max == text.max && t.bytes_max == text.bytes_max &&
-             t.is_name == text.is_name;
-    });
-    if (known != machine_.texts.end()) return known->first_state;
-    weigh_text(text);
-    text.first_state = machine::text_states + static_cast<state_id>(machine_.text_of_state.size());
-    machine_.text_of_state.insert(machine_.text_of_state.end(), text.automaton->size(),
-                                  static_cast<std::uint16_t>(machine_.texts.size()));
-    machine_.texts.push_back(std::move(text));
-    return machine_.texts.back().first_state;
-  }
-  // The shortest way from inside a character to its end, for each state, by relaxation backwards.
-  void weigh_text(text_unit& text) const {
-    auto const& automaton = *text.automaton;
-    auto const& byte_weight = machine_.byte_weight;
-    text.finish.resize(automaton.size());
-    text.finish_weight.assign(automaton.size(), impossible);
-    for (std::size_t s = 0; s < automaton.size(); ++s) {
-      if (automaton.is_border(static_cast<text_automaton::state>(s))) text.finish_weight[s] = 0;
-    }
-    for (bool changed = true; changed;) {
-      changed = false;
-      for (std::size_t s = 0; s < automaton.size(); ++s) {
-        if (automaton.is_border(static_cast<text_automaton::state>(s))) continue;
-        for (unsigned byte = 0; byte < 256; ++byte) {
-          auto const to = automaton.next(static_cast<text_automaton::state>(s), static_cast<std::uint8_t>(byte));
-          if (to >= automaton.size()) continue;
-          weight const through = plus(text.finish_weight[to], byte_weight[byte]);
-          if (through >= text.finish_weight[s]) continue;
-          text.finish_weight[s] = through;
-          text.finish[s] = static_cast<char>(byte) + text.finish[to];
-          changed = true;
-        }
-      }
-    }
-    text.possible.resize(automaton.size());
-    for (std::size_t s = 0; s < automaton.size(); ++s) {
-      for (unsigned byte = 0; byte < 256; ++byte) {
-        text.possible[s][byte] = automaton.next(static_cast<text_automaton::state>(s),
-                                                static_cast<std::uint8_t>(byte)) != text_automaton::refused;
-      }
-    }
-    text.quote_weight = automaton.has_quote() ? byte_weight['"'] : 0;
-    for (unsigned i = 0; i < 256; ++i) {
-      auto const byte = static_cast<std::uint8_t>('a' + i);  // letters first
-      if (automaton.next(text_automaton::start, byte) != text_automaton::start) continue;
-      if (byte_weight[byte] < byte_weight[text.filler]) text.filler = byte;
-    }
-    text.filler_weight = byte_weight[text.filler];
-  }
-  void emit_node(string_node const& n, state_id from, state_id to) {
-    state_id const inside = sibling(from);
-    on_bytes(from, '"', '"', inside);
-    call(inside,
-         add_text({.automaton = &text_automaton::json_string(),
-                   .summaries = &tokens_.json_string_summaries,
-                   .min = n.min,
-                   .max = n.max,
-                   .bytes_max = n.bytes_max}),
-         to);
+  void call_language(std::shared_ptr<regex::arena> in, regex::node language, state_id from, state_id to) {
+    machine_.own_languages.push_back(std::make_unique<lazy_text>(std::move(in), language));
+    auto* const text = machine_.own_languages.back().get();
+    if (text->automaton.is_exhausted())
+      return fail(
+          {errc::limit_reached, "cannot compile the grammar: a pattern needs too many states", "grammar.compile"});
+    if (text->automaton.start() == regex::automaton::dead) return;  // leads nowhere
+    call(from, machine_.add_text({.language = text}), to);
   }
   void emit_node(text_node const& n, state_id from, state_id to) {
     constexpr std::size_t forbidden_bytes_max = 4'096;
@@ -324,157 +278,11 @@ class builder {
     machine_.own_automata.push_back(text_automaton::free_text(n.options.without));
     machine_.own_summaries.emplace_back();
     call(from,
-         add_text({.automaton = &machine_.own_automata.back(),
-                   .summaries = &machine_.own_summaries.back(),
-                   .max = n.options.bytes_max,
-                   .bytes_max = n.options.bytes_max}),
+         machine_.add_text({.automaton = &machine_.own_automata.back(),
+                            .summaries = &machine_.own_summaries.back(),
+                            .max = n.options.bytes_max,
+                            .bytes_max = n.options.bytes_max}),
          to);
-  }
-
-  // A number between two decimal texts: first its sign, then its magnitude between two magnitudes.
-  struct magnitude {
-    std::string whole, fraction;
-  };
-  static magnitude magnitude_of(std::string_view number) {
-    if (number.starts_with('-')) number.remove_prefix(1);
-    std::size_t const point = std::min(number.find('.'), number.size());
-    std::string fraction(number.substr(std::min(point + 1, number.size())));
-    fraction.erase(fraction.find_last_not_of('0') + 1);
-    return {std::string(number.substr(0, point)), fraction};
-  }
-  void emit_node(range_node const& n, state_id from, state_id to) {
-    bool const first_negative = n.first.starts_with('-'), last_negative = n.last.starts_with('-');
-    magnitude const first = magnitude_of(n.first), last = magnitude_of(n.last);
-    if (!last_negative) emit_magnitudes(first_negative ? magnitude{"0", ""} : first, last, n.fraction_digits, from, to);
-    if (first_negative) {
-      state_id const minus = sibling(from);
-      on_bytes(from, '-', '-', minus);
-      magnitude const least{n.fraction_digits == 0 ? "1" : "0", ""};
-      emit_magnitudes(last_negative ? last : least, first, n.fraction_digits, minus, to);
-    }
-  }
-  // How digits so far compare with the beginning of a limit, after one more digit.
-  static int compared(int so_far, std::string_view limit, std::size_t at, char digit) {
-    if (so_far != 0) return so_far;
-    char const other = at < limit.size() ? limit[at] : '0';
-    return (digit > other) - (digit < other);
-  }
-  // A place is how many digits stand there and how they compare with the beginnings of the two limits; that decides
-  // everything that may follow.
-  void emit_magnitudes(magnitude const& low, magnitude const& high, std::size_t fraction_digits, state_id from,
-                       state_id to) {
-    using place = std::tuple<std::size_t, int, int>;
-    auto const against = [](std::size_t digits, int prefix, std::string const& limit) {
-      return digits == limit.size() ? prefix : digits < limit.size() ? -1 : 1;
-    };
-    std::map<place, state_id> known{{{0, 0, 0}, from}};
-    std::vector<place> open{{0, 0, 0}};
-    while (!open.empty() && ok()) {
-      auto const [digits, to_low, to_high] = open.back();
-      state_id const here = known[open.back()];
-      open.pop_back();
-      int const below = against(digits, to_low, low.whole), above = against(digits, to_high, high.whole);
-      if (digits > 0 && below >= 0 && above <= 0) emit_fraction(low, high, below, above, fraction_digits, here, to);
-      if (digits == high.whole.size()) continue;
-      for (char digit = digits == 0 ? '1' : '0'; digit <= '9'; ++digit) {
-        place const next{digits + 1, digits < low.whole.size() ? compared(to_low, low.whole, digits, digit) : to_low,
-                         compared(to_high, high.whole, digits, digit)};
-        auto const [it, is_new] = known.try_emplace(next, 0);
-        if (is_new) {
-          it->second = sibling(from);
-          open.push_back(next);
-        }
-        on_bytes(here, static_cast<std::uint8_t>(digit), static_cast<std::uint8_t>(digit), it->second);
-      }
-    }
-    if (low.whole != "0") return;
-    state_id const zero = sibling(from);
-    on_bytes(from, '0', '0', zero);
-    emit_fraction(low, high, 0, high.whole == "0" ? 0 : -1, fraction_digits, zero, to);
-  }
-  // The end of a number whose whole part is at the low limit (to_low 0) or above it, and likewise for the high one.
-  void emit_fraction(magnitude const& low, magnitude const& high, int to_low, int to_high, std::size_t digits_max,
-                     state_id from, state_id to) {
-    using place = std::pair<int, int>;
-    std::map<place, state_id> row{{{to_low, to_high}, from}};
-    for (std::size_t digits = 0; ok(); ++digits) {
-      std::map<place, state_id> next_row;
-      for (auto const& [at, here] : row) {
-        bool const reaches_low = at.first > 0 || digits >= low.fraction.size();
-        if (reaches_low) jump(here, to);
-        if (digits == digits_max) continue;
-        state_id before_digit = here;
-        if (digits == 0) on_bytes(here, '.', '.', before_digit = sibling(from));
-        for (char digit = '0'; digit <= '9'; ++digit) {
-          place const next{compared(at.first, low.fraction, digits, digit),
-                           compared(at.second, high.fraction, digits, digit)};
-          if (next.first < 0 || next.second > 0) continue;
-          auto const [it, is_new] = next_row.try_emplace(next, 0);
-          if (is_new) it->second = sibling(from);
-          on_bytes(before_digit, static_cast<std::uint8_t>(digit), static_cast<std::uint8_t>(digit), it->second);
-        }
-      }
-      if (digits == digits_max) return;
-      row = std::move(next_row);
-    }
-  }
-
-  // Two rows of states: before and after the first member that is present, so that commas stand between members only.
-  void emit_node(object_node const& n, state_id from, state_id to) {
-    state_id none_yet = sibling(from), some = sibling(from);
-    on_bytes(from, '{', '{', none_yet);
-    for (auto const& member : n.members) {
-      state_id const value = sibling(from), next_none = sibling(from), next_some = sibling(from);
-      emit_literal(member.name + ":", none_yet, value);
-      emit_literal("," + member.name + ":", some, value);
-      emit(member.value, value, next_some);
-      if (!ok()) return;
-      if (!member.required) {
-        jump(none_yet, next_none);
-        jump(some, next_some);
-      }
-      none_yet = next_none;
-      some = next_some;
-    }
-    // A name of n letters can always be made new by adding one for each name taken, if so many bytes are allowed.
-    std::size_t const names = n.members.size() + n.excluded.size();
-    std::size_t const others_max = std::min(n.others_max, n.name_bytes_max - std::min(n.name_bytes_max, names));
-    if (n.others && others_max > 0) {
-      auto const [others_none, others_some] = emit_others(n, others_max);
-      state_id const end = sibling(from);
-      call(none_yet, others_none, end);
-      call(some, others_some, end);
-      on_bytes(end, '}', '}', to);
-    } else {
-      on_bytes(none_yet, '}', '}', to);
-      on_bytes(some, '}', '}', to);
-    }
-  }
-  std::pair<state_id, state_id> emit_others(object_node const& n, std::size_t others_max) {
-    std::uint32_t const u = add_unit();
-    machine_.collects_names = true;
-    machine_.units[u].max = others_max;
-    auto const inner = [](std::string const& quoted) { return quoted.substr(1, quoted.size() - 2); };
-    for (auto const& member : n.members) machine_.units[u].names.push_back(inner(member.name));
-    for (auto const& name : n.excluded) machine_.units[u].names.push_back(inner(name));
-    std::sort(machine_.units[u].names.begin(), machine_.units[u].names.end());
-    state_id const none = add_state(u), some = add_state(u), name = add_state(u), inside = add_state(u),
-                   colon = add_state(u), value = add_state(u);
-    if (!ok()) return {none, some};
-    draft_[none].accepts = draft_[some].accepts = true;
-    connect(none, {.kind = edge_kind::jump, .counted = true, .target = name});
-    connect(some, {.kind = edge_kind::bytes, .first = ',', .last = ',', .counted = true, .target = name});
-    on_bytes(name, '"', '"', inside);
-    call(inside,
-         add_text({.automaton = &text_automaton::json_name(),
-                   .summaries = &tokens_.json_name_summaries,
-                   .max = n.name_bytes_max,
-                   .bytes_max = n.name_bytes_max,
-                   .is_name = true}),
-         colon);
-    on_bytes(colon, ':', ':', value);
-    emit(*n.others, value, some);
-    return {none, some};
   }
 
   void flatten() {
@@ -484,7 +292,7 @@ class builder {
         return e.kind == edge_kind::bytes || e.kind == edge_kind::token;
       });
       machine_.states.push_back({static_cast<std::uint32_t>(machine_.edges.size()),
-                                 static_cast<std::uint32_t>(d.edges.size()), d.unit, d.accepts, consumes});
+                                 static_cast<std::uint32_t>(d.edges.size()), d.unit, d.stub, d.accepts, consumes});
       machine_.edges.insert(machine_.edges.end(), d.edges.begin(), d.edges.end());
     }
   }
@@ -536,8 +344,6 @@ class builder {
   machine machine_;
   std::vector<draft_state> draft_;
   std::deque<scope> scopes_;
-  std::deque<expr> kept_;
-  std::map<std::pair<expr::node const*, scope*>, state_id> shared_;
   std::queue<pending> pending_;
   scope* scope_ = nullptr;
   std::optional<error> failure_;
@@ -545,6 +351,64 @@ class builder {
 };
 
 }  // namespace
+
+// The shortest way from inside a character to its end, for each state, by relaxation backwards.
+static void weigh_text(text_unit& text, machine const& m) {
+  auto const& automaton = *text.automaton;
+  auto const& byte_weight = m.byte_weight;
+  auto const state_at = [](std::size_t s) { return static_cast<text_automaton::state>(s); };
+  text.finish.resize(automaton.size());
+  text.finish_weight.assign(automaton.size(), impossible);
+  for (std::size_t s = 0; s < automaton.size(); ++s) {
+    if (automaton.is_border(state_at(s))) text.finish_weight[s] = 0;
+  }
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (std::size_t s = automaton.size(); s-- > 0;) {
+      if (automaton.is_border(state_at(s))) continue;
+      for (unsigned byte = 0; byte < 256; ++byte) {
+        auto const to = automaton.next(state_at(s), static_cast<std::uint8_t>(byte));
+        if (to >= automaton.size()) continue;
+        weight const through = plus(text.finish_weight[to], byte_weight[byte]);
+        if (through >= text.finish_weight[s]) continue;
+        text.finish_weight[s] = through;
+        text.finish[s] = static_cast<char>(byte) + text.finish[to];
+        changed = true;
+      }
+    }
+  }
+  text.possible.resize(automaton.size());
+  for (std::size_t s = 0; s < automaton.size(); ++s) {
+    for (unsigned byte = 0; byte < 256; ++byte)
+      text.possible[s][byte] = automaton.next(state_at(s), static_cast<std::uint8_t>(byte)) != text_automaton::refused;
+  }
+  for (unsigned i = 0; i < 256; ++i) {
+    auto const byte = static_cast<std::uint8_t>('a' + i);  // letters first
+    if (automaton.next(text_automaton::start, byte) != text_automaton::start) continue;
+    if (byte_weight[byte] < byte_weight[text.filler]) text.filler = byte;
+  }
+  text.filler_weight = byte_weight[text.filler];
+}
+
+state_id machine::add_text(text_unit text) {
+  for (auto const& t : texts) {
+    bool const same = t.automaton == text.automaton && t.language == text.language && t.min == text.min &&
+                      t.max == text.max && t.bytes_max == text.bytes_max && t.is_name == text.is_name &&
+                      t.choice == text.choice && t.has_quote == text.has_quote;
+    if (same) return t.first_state;
+  }
+  std::size_t ids = 1;
+  if (text.automaton) {
+    if (text.summaries == nullptr) text.summaries = &own_summaries.emplace_back();
+    weigh_text(text, *this);
+    ids = text.automaton->size();
+  }
+  text.quote_weight = text.has_quote ? byte_weight['"'] : 0;
+  text.first_state = text_states + static_cast<state_id>(text_of_state.size());
+  text_of_state.insert(text_of_state.end(), ids, static_cast<std::uint32_t>(texts.size()));
+  texts.push_back(std::move(text));
+  return texts.back().first_state;
+}
 
 result<machine> build_machine(expr const& expression, vocabulary::impl const& tokens) {
   return builder(tokens).build(expression);

@@ -6,7 +6,7 @@
 namespace wherry::inline v0 {
 namespace grammar {
 
-configuration::configuration(machine const& m) : machine_(&m) {
+configuration::configuration(machine& m) : machine_(&m) {
   if (is_alive(m.start, 0)) work_.push_back({.top = {.state = m.start}});
   close(threads_);
 }
@@ -27,6 +27,7 @@ bool configuration::has_room(thread const& t, edge const& e) const {
 
 void configuration::step(thread_list const& from, std::uint8_t byte, thread_list& to) {
   to.clear();
+  met_unknown_name_ = false;
   for (thread const& t : from) {
     if (t.top.state == machine::finished) continue;
     machine::is_text(t.top.state) ? step_text(t, byte) : step_state(t, byte);
@@ -42,6 +43,25 @@ void configuration::step_state(thread const& t, std::uint8_t byte) {
 
 void configuration::step_text(thread const& t, std::uint8_t byte) {
   text_unit const& text = machine_->text_at(t.top.state);
+  if (text.language) {
+    auto& automaton = text.language->automaton;
+    if (text.has_quote && byte == '"') {
+      if (automaton.accepts(t.top.counter) && (!text.is_name || !is_taken(t, name_so_far(t)))) leave(t);
+      return;
+    }
+    auto const to = automaton.next(t.top.counter, byte);
+    if (to == regex::automaton::dead) return;
+    thread next = t;
+    next.top.counter = to;
+    ++next.top.extra;
+    if (text.is_name && is_finite_name(next)) {
+      text_.push_back(static_cast<char>(byte));
+      bool const lives = has_free_name(next);
+      text_.pop_back();
+      if (!lives) return;
+    }
+    return work_.push_back(next);
+  }
   auto const from = machine_->text_state(t.top.state);
   auto const to = text.automaton->next(from, byte);
   if (to == text_automaton::refused) return;
@@ -75,6 +95,12 @@ void configuration::step_out(thread const& text, thread_list& to) {
   close(to);
 }
 
+void configuration::step_out_unknown(thread const& name, std::vector<bool> const* label, thread_list& to) {
+  to.clear();
+  leave(name, true, label);
+  close(to);
+}
+
 // Takes an edge that needs no check of its byte any more.
 void configuration::follow(thread const& t, edge const& e) {
   if (!has_room(t, e) || !is_alive(e.target, t.top.depth)) return;
@@ -90,15 +116,38 @@ void configuration::follow(thread const& t, edge const& e) {
   work_.push_back({{.state = e.operand, .depth = depth}, is_last ? t.parent : push(after, t.parent)});
 }
 
-void configuration::leave(thread const& t) {
+void configuration::leave(thread const& t, bool unknown_name, std::vector<bool> const* label) {
   if (t.parent == thread::no_parent) return work_.push_back({.top = {.state = machine::finished}});
   thread up{nodes_[t.parent].f, nodes_[t.parent].parent};
   if (machine::is_text(t.top.state) && machine_->text_at(t.top.state).is_name) {
-    used_name const taken{up.top.extra, static_cast<std::uint32_t>(text_.size() - t.top.extra), t.top.extra};
+    if (!unknown_name) {
+      up.top = behind_name(t, name_so_far(t));
+      if (up.top.state == machine::finished) return;  // no value goes with it
+    }
+    if (label) {
+      auto const& after = machine_->choices[machine_->text_at(t.top.state).choice].after;
+      auto const found = after.find(*label);
+      if (found == after.end()) return;
+      up.top.state = found->second;
+    }
+    used_name const taken{up.top.extra, static_cast<std::uint32_t>(text_.size() - t.top.extra),
+                          unknown_name ? unknown_size : t.top.extra};
     if (names_.empty() || names_.back() != taken) names_.push_back(taken);
     up.top.extra = static_cast<std::uint32_t>(names_.size());
   }
   work_.push_back(up);
+}
+
+// The frame that reads on behind a whole name: what follows may depend on it.
+frame configuration::behind_name(thread const& name, std::string_view whole) const {
+  frame up = nodes_[name.parent].f;
+  text_unit const& text = machine_->text_at(name.top.state);
+  if (text.choice == unit::no_choice) return up;
+  name_choice const& choice = machine_->choices[text.choice];
+  if (choice.object->values.size() < 2) return up;
+  auto const found = choice.after.find(label_of(*choice.object, whole));
+  up.state = found != choice.after.end() ? found->second : machine::finished;
+  return up;
 }
 
 std::uint32_t configuration::push(frame const& f, std::uint32_t parent) {
@@ -160,9 +209,13 @@ void configuration::close(thread_list& out) {
     if (machine::is_text(t.top.state)) {
       out.push_back(t);
       text_unit const& text = machine_->text_at(t.top.state);
-      if (!text.automaton->has_quote() && text.automaton->is_border(machine_->text_state(t.top.state))) leave(t);
+      if (text.has_quote) continue;
+      bool const ends = text.language ? text.language->automaton.accepts(t.top.counter)
+                                      : text.automaton->is_border(machine_->text_state(t.top.state));
+      if (ends) leave(t);
       continue;
     }
+    machine_->expand(t.top.state);
     state const& s = machine_->states[t.top.state];
     if (s.consumes) out.push_back(t);
     if (s.accepts && t.top.counter >= machine_->units[s.unit].min) leave(t);
@@ -177,7 +230,12 @@ std::bitset<256> configuration::possible(thread_list const& threads) const {
   for (thread const& t : threads) {
     if (t.top.state == machine::finished) continue;
     if (machine::is_text(t.top.state)) {
-      bytes |= machine_->text_at(t.top.state).possible[machine_->text_state(t.top.state)];
+      text_unit const& text = machine_->text_at(t.top.state);
+      if (text.language) {
+        bytes.set();
+        continue;
+      }
+      bytes |= text.possible[machine_->text_state(t.top.state)];
       continue;
     }
     for (edge const& e : machine_->edges_of(t.top.state)) {
@@ -235,6 +293,7 @@ std::vector<std::string_view> configuration::taken_names(thread const& name) con
   auto const& declared = machine_->units[machine_->states[caller.state].unit].names;
   std::vector<std::string_view> taken(declared.begin(), declared.end());
   for (std::uint32_t at = caller.extra; at != 0; at = names_[at - 1].previous) {
+    if (names_[at - 1].size == unknown_size) continue;
     taken.push_back(std::string_view(text_).substr(names_[at - 1].begin, names_[at - 1].size));
   }
   return taken;
@@ -250,9 +309,34 @@ bool configuration::is_taken(thread const& name, std::string_view candidate) con
   auto const& declared = machine_->units[machine_->states[caller.state].unit].names;
   if (std::binary_search(declared.begin(), declared.end(), candidate)) return true;
   for (std::uint32_t at = caller.extra; at != 0; at = names_[at - 1].previous) {
+    if (names_[at - 1].size == unknown_size) {
+      met_unknown_name_ = true;
+      continue;
+    }
     if (std::string_view(text_).substr(names_[at - 1].begin, names_[at - 1].size) == candidate) return true;
   }
   return false;
+}
+
+bool configuration::is_finite_name(thread const& t) const {
+  return !machine_->text_at(t.top.state).language->automaton.is_infinite(t.top.counter);
+}
+
+bool configuration::has_free_name(thread const& t) const { return free_completion(t).has_value(); }
+
+// The shortest rest of a name in a language with which it is none that is taken.
+std::optional<std::string> configuration::free_completion(thread const& t) const {
+  lazy_text& language = *machine_->text_at(t.top.state).language;
+  std::string const begun(name_so_far(t));
+  std::string const& shortest = language.completion(t.top.counter, machine_->has_byte);
+  if (!is_taken(t, begun + shortest)) return shortest;
+  std::optional<std::string> free;
+  language.find(t.top.counter, machine_->has_byte, [&](std::string const& rest) {
+    if (is_taken(t, begun + rest)) return false;
+    free = rest;
+    return true;
+  });
+  return free;
 }
 
 // How many fillers make a name new once the character begun is finished. Each taken name rules out one number.
@@ -278,14 +362,53 @@ bool configuration::name_can_end(thread const& t, std::uint8_t byte) {
 bool configuration::is_far_from_bytes_max(thread const& t, std::size_t reach) const {
   constexpr std::size_t slack = 16;  // more than any character begun needs to end
   text_unit const& text = machine_->text_at(t.top.state);
+  if (text.language) return !text.is_name || !is_finite_name(t);
   return t.top.extra + reach + slack + text.min + (text.is_name ? names_taken(t) : 0) <= text.bytes_max;
 }
 
 // Weights and completions. Both make the same choices: what is weighed is what is spelled.
 
-weight configuration::frame_weight(frame const& f) const {
+std::vector<std::string> configuration::taken_by(frame const& caller) const {
+  std::vector<std::string> taken = machine_->units[machine_->states[caller.state].unit].names;
+  for (std::uint32_t at = caller.extra; at != 0; at = names_[at - 1].previous) {
+    if (names_[at - 1].size != unknown_size) taken.push_back(text_.substr(names_[at - 1].begin, names_[at - 1].size));
+  }
+  std::sort(taken.begin(), taken.end());
+  return taken;
+}
+
+// The members that an object still needs behind the one that is being read.
+std::vector<other_member> configuration::needed_members(frame const& f, std::string const* also_taken) const {
+  unit const& u = machine_->units[machine_->states[f.state].unit];
+  std::size_t count = u.min > f.counter ? u.min - f.counter : 0;
+  if (f.state == u.first) count = std::max<std::size_t>(count, 1);
+  if (count == 0) return {};
+  auto taken = taken_by(f);
+  if (also_taken) taken.insert(std::upper_bound(taken.begin(), taken.end(), *also_taken), *also_taken);
+  return machine_->members_needed(u, taken, machine_->level(f.depth), count);
+}
+
+weight configuration::needed_weight(frame const& f, std::string const* also_taken) const {
+  unit const& u = machine_->units[machine_->states[f.state].unit];
+  bool const is_first = f.state == u.first;
+  std::size_t count = u.min > f.counter ? u.min - f.counter : 0;
+  if (is_first) count = std::max<std::size_t>(count, 1);
+  if (count == 0) return 0;
+  auto const members = needed_members(f, also_taken);
+  if (members.size() < count) return impossible;
+  weight sum = times(is_first ? count - 1 : count, machine_->byte_weight[',']);
+  for (auto const& member : members) sum = plus(sum, member.total);
+  return sum;
+}
+
+weight configuration::frame_weight(frame const& f, std::string const* also_taken) const {
+  if (f.state == machine::finished) return impossible;  // behind a name that no value goes with
   std::size_t const level = machine_->level(f.depth);
   unit const& u = machine_->units[machine_->states[f.state].unit];
+  if (u.choice != unit::no_choice) {
+    weight const out = f.state == u.first ? 0 : machine_->way_out[level][f.state];
+    return plus(out, needed_weight(f, also_taken));
+  }
   weight const out = machine_->way_out[level][f.state];
   if (f.counter >= u.min) return out;
   return plus(out, times(u.min - f.counter, machine_->round_weight(u, level)));
@@ -295,10 +418,34 @@ weight configuration::weigh(thread const& t) const {
   if (t.top.state == machine::finished) return 0;
   if (!machine::is_text(t.top.state)) return plus(frame_weight(t.top), rest(t.parent));
   text_unit const& text = machine_->text_at(t.top.state);
-  std::size_t fillers = text.min > t.top.counter ? text.min - t.top.counter : 0;
-  if (text.is_name) fillers += name_fillers(t);
+  if (text.is_name) return name_weight(t);
+  if (text.language) {
+    weight const own = machine_->spelled_weight(text.language->completion(t.top.counter, machine_->has_byte));
+    return plus(plus(own, text.quote_weight), rest(t.parent));
+  }
+  std::size_t const fillers = text.min > t.top.counter ? text.min - t.top.counter : 0;
   weight const own = plus(text.finish_weight[machine_->text_state(t.top.state)], text.quote_weight);
   return plus(plus(own, times(fillers, text.filler_weight)), rest(t.parent));
+}
+
+// The rest of a name that makes it one that is not taken.
+std::string configuration::name_rest(thread const& t) const {
+  text_unit const& text = machine_->text_at(t.top.state);
+  if (text.language) return free_completion(t).value_or(text.language->completion(t.top.counter, machine_->has_byte));
+  return text.finish[machine_->text_state(t.top.state)] + std::string(name_fillers(t), static_cast<char>(text.filler));
+}
+
+// What follows a name, and which names later members may have, depends on the name.
+weight configuration::name_weight(thread const& t) const {
+  text_unit const& text = machine_->text_at(t.top.state);
+  std::string const last = name_rest(t);
+  weight const own = plus(machine_->spelled_weight(last), text.quote_weight);
+  node const& caller = nodes_[t.parent];
+  unit const& u = machine_->units[machine_->states[caller.f.state].unit];
+  if (u.min <= caller.f.counter && machine_->choices[u.choice].object->values.size() < 2)
+    return plus(own, rest(t.parent));
+  std::string const whole = std::string(name_so_far(t)) + last;
+  return plus(plus(own, frame_weight(behind_name(t, whole), &whole)), rest(caller.parent));
 }
 
 weight configuration::weigh(thread_list const& threads) const {
@@ -309,33 +456,76 @@ weight configuration::weigh(thread_list const& threads) const {
 
 void configuration::spell(thread const& t, spelling& out) const {
   if (t.top.state == machine::finished) return;
-  machine::is_text(t.top.state) ? spell_text(t, out) : spell_frame(t.top, out);
-  for (std::uint32_t at = t.parent; at != thread::no_parent; at = nodes_[at].parent) spell_frame(nodes_[at].f, out);
+  std::uint32_t at = t.parent;
+  if (!machine::is_text(t.top.state)) {
+    spell_frame(t.top, out);
+  } else if (!machine_->text_at(t.top.state).is_name) {
+    spell_text(t, out);
+  } else {
+    std::string const last = name_rest(t), whole = std::string(name_so_far(t)) + last;
+    for (char const c : last) out.push_back(static_cast<std::uint8_t>(c));
+    out.push_back('"');
+    spell_frame(behind_name(t, whole), out, &whole);
+    at = nodes_[at].parent;
+  }
+  for (; at != thread::no_parent; at = nodes_[at].parent) spell_frame(nodes_[at].f, out);
 }
 
 void configuration::spell_text(thread const& t, spelling& out) const {
   text_unit const& text = machine_->text_at(t.top.state);
-  for (char const c : text.finish[machine_->text_state(t.top.state)]) out.push_back(static_cast<std::uint8_t>(c));
-  std::size_t fillers = text.min > t.top.counter ? text.min - t.top.counter : 0;
-  if (text.is_name) fillers += name_fillers(t);
-  out.insert(out.end(), fillers, text.filler);
-  if (text.automaton->has_quote()) out.push_back('"');
+  if (text.language) {
+    for (char const c : text.language->completion(t.top.counter, machine_->has_byte))
+      out.push_back(static_cast<std::uint8_t>(c));
+  } else {
+    for (char const c : text.finish[machine_->text_state(t.top.state)]) out.push_back(static_cast<std::uint8_t>(c));
+    out.insert(out.end(), text.min > t.top.counter ? text.min - t.top.counter : 0, text.filler);
+  }
+  if (text.has_quote) out.push_back('"');
 }
 
 void configuration::spell_entry(state_id callee, std::uint32_t depth, spelling& out) const {
   if (!machine::is_text(callee)) return spell_frame({.state = callee, .depth = depth}, out);
-  text_unit const& text = machine_->text_at(callee);
-  out.insert(out.end(), text.min, text.filler);
-  if (text.automaton->has_quote()) out.push_back('"');
+  spell_text({.top = {.state = callee}}, out);
 }
 
-void configuration::spell_frame(frame f, spelling& out) const {
-  std::size_t const level = machine_->level(f.depth);
-  auto const& way_out = machine_->way_out[level];
+void configuration::spell_members(frame const& f, std::vector<other_member> const& members, bool comma_first,
+                                  spelling& out) const {
   unit const& u = machine_->units[machine_->states[f.state].unit];
-  for (; f.counter < u.min; ++f.counter) spell_entry(u.round, f.depth, out);
-  while (way_out[f.state] > 0 || !machine_->states[f.state].accepts) {
-    edge const* best = nullptr;
+  name_choice const& choice = machine_->choices[u.choice];
+  auto const& shapes = machine_->parts[choice.part].table->shapes;
+  for (auto const& member : members) {
+    if (std::exchange(comma_first, true)) out.push_back(',');
+    out.push_back('"');
+    for (char const c : member.name) out.push_back(static_cast<std::uint8_t>(c));
+    out.push_back('"');
+    out.push_back(':');
+    bool const deeper =
+        shapes[member.value].is_recursive && shapes[member.value].component == shapes[choice.of].component;
+    spell_entry(machine_->entry(choice.part, member.value), f.depth + (deeper ? 1 : 0), out);
+  }
+}
+
+void configuration::spell_frame(frame f, spelling& out, std::string const* also_taken) const {
+  std::size_t const level = machine_->level(f.depth);
+  std::uint32_t const own_unit = machine_->states[f.state].unit;
+  bool const collects = machine_->units[own_unit].choice != unit::no_choice;
+  if (collects) {
+    bool const is_first = f.state == machine_->units[own_unit].first;
+    auto const members = needed_members(f, also_taken);
+    if (!is_first) spell_way_out(f, level, out);
+    return spell_members(f, members, !is_first, out);
+  }
+  for (; f.counter < machine_->units[own_unit].min; ++f.counter)
+    spell_entry(machine_->units[own_unit].round, f.depth, out);
+  spell_way_out(f, level, out);
+}
+
+void configuration::spell_way_out(frame f, std::size_t level, spelling& out) const {
+  for (;;) {
+    machine_->expand(f.state);
+    if (machine_->way_out[level][f.state] == 0 && machine_->states[f.state].accepts) return;
+    edge best{};
+    bool found = false;
     for (edge const& e : machine_->edges_of(f.state)) {
       weight own = 0;
       std::uint32_t const depth = f.depth + (e.deepens ? 1 : 0);
@@ -344,15 +534,17 @@ void configuration::spell_frame(frame f, spelling& out) const {
       if (e.kind == edge_kind::call) {
         own = depth > machine_->depth_max ? impossible : machine_->entry_weight(e.operand, machine_->level(depth));
       }
-      if (plus(own, way_out[e.target]) == way_out[f.state]) {
-        best = &e;
+      if (plus(own, machine_->way_out[level][e.target]) == machine_->way_out[level][f.state]) {
+        best = e;
+        found = true;
         break;
       }
     }
-    if (best->kind == edge_kind::bytes) out.push_back(machine_->best_byte(*best));
-    if (best->kind == edge_kind::token) out.push_back(control_element + best->operand);
-    if (best->kind == edge_kind::call) spell_entry(best->operand, f.depth + (best->deepens ? 1 : 0), out);
-    f.state = best->target;
+    if (!found) return;  // a state without a way out is never reached
+    if (best.kind == edge_kind::bytes) out.push_back(machine_->best_byte(best));
+    if (best.kind == edge_kind::token) out.push_back(control_element + best.operand);
+    if (best.kind == edge_kind::call) spell_entry(best.operand, f.depth + (best.deepens ? 1 : 0), out);
+    f.state = best.target;
   }
 }
 
@@ -370,14 +562,17 @@ void configuration::key_frame(frame const& f, std::size_t reach, std::string& ou
   put(out, std::uint64_t{f.state} << 32 | f.depth);
   if (machine::is_text(f.state)) {
     text_unit const& text = machine_->text_at(f.state);
-    put(out, near(above(text.min, f.counter)) << 32 | near(text.max - f.counter));
+    if (text.language)
+      put(out, f.counter);
+    else
+      put(out, near(above(text.min, f.counter)) << 32 | near(text.max - f.counter));
     return;
   }
   unit const& u = machine_->units[machine_->states[f.state].unit];
   put(out, near(above(u.min, f.counter)) << 32 | near(above(u.max, f.counter)));
   for (std::uint32_t at = f.extra; at != 0; at = names_[at - 1].previous) {
     put(out, names_[at - 1].size);
-    out.append(text_, names_[at - 1].begin, names_[at - 1].size);
+    if (names_[at - 1].size != unknown_size) out.append(text_, names_[at - 1].begin, names_[at - 1].size);
   }
 }
 

@@ -5,6 +5,8 @@
 #include "grammar/machine.hpp"
 
 #include <bitset>
+#include <optional>
+#include <utility>
 
 namespace wherry::inline v0 {
 namespace grammar {
@@ -24,6 +26,9 @@ struct thread {
   friend bool operator==(thread const&, thread const&) = default;
 };
 
+/// The size of a name whose bytes are not known.
+inline constexpr std::uint32_t unknown_size = static_cast<std::uint32_t>(-1);
+
 using thread_list = std::vector<thread>;
 
 /// One element of a spelled completion: a byte, or 256 plus the id of a control token.
@@ -36,7 +41,7 @@ class configuration {
   /// That narrows what is allowed and never makes it wrong.
   static constexpr std::size_t threads_max = 256;
 
-  explicit configuration(machine const& m);
+  explicit configuration(machine& m);
 
   thread_list const& threads() const { return threads_; }
   bool is_complete() const { return complete(threads_); }
@@ -71,6 +76,12 @@ class configuration {
   weight weigh(thread_list const& threads) const;  ///< The least.
   void spell(thread const& t, spelling& out) const;
 
+  /// Leaving a name of which no more matters than the patterns it matches (where what follows depends on them): it
+  /// stands in its object as one that equals no other. Where that could make a difference later, met_unknown_name()
+  /// tells.
+  void step_out_unknown(thread const& name, std::vector<bool> const* label, thread_list& to);
+  bool met_unknown_name() { return std::exchange(met_unknown_name_, false); }
+
   /// Text so far of a name thread, and whether its caller's object already has a name.
   std::string_view name_so_far(thread const& name) const;
   bool is_taken(thread const& name, std::string_view candidate) const;
@@ -80,8 +91,11 @@ class configuration {
 
   /// Identifies what can happen within the next `reach` bytes, and how weights change meanwhile.
   std::string key(std::size_t reach) const;
+  /// Whether the rest of a text in a language leaves more than names that are taken.
+  bool has_free_name(thread const& name) const;
+  bool is_finite_name(thread const& name) const;
 
-  machine const& get_machine() const { return *machine_; }
+  machine& get_machine() const { return *machine_; }
 
  private:
   struct node {
@@ -97,29 +111,39 @@ class configuration {
 
   void step_text(thread const& t, std::uint8_t byte);
   void step_state(thread const& t, std::uint8_t byte);
-  void leave(thread const& t);
+  void leave(thread const& t, bool unknown_name = false, std::vector<bool> const* label = nullptr);
+  std::optional<std::string> free_completion(thread const& name) const;
+  std::vector<std::string> taken_by(frame const& caller) const;
+  weight needed_weight(frame const& f, std::string const* also_taken) const;
+  std::vector<other_member> needed_members(frame const& f, std::string const* also_taken) const;
+  frame behind_name(thread const& name, std::string_view whole) const;
   void follow(thread const& t, edge const& e);
   void close(thread_list& out);
   std::uint32_t push(frame const& f, std::uint32_t parent);
   bool is_alive(state_id id, std::uint32_t depth) const;
   bool has_room(thread const& t, edge const& e) const;
   weight rest(std::uint32_t parent) const { return parent == thread::no_parent ? 0 : nodes_[parent].rest; }
-  weight frame_weight(frame const& f) const;
+  weight frame_weight(frame const& f, std::string const* also_taken = nullptr) const;
   std::size_t name_fillers(thread const& t) const;
   bool name_can_end(thread const& t, std::uint8_t byte);
   std::size_t names_taken(thread const& name) const;
-  void spell_frame(frame f, spelling& out) const;
+  void spell_frame(frame f, spelling& out, std::string const* also_taken = nullptr) const;
+  void spell_way_out(frame f, std::size_t level, spelling& out) const;
+  void spell_members(frame const& f, std::vector<other_member> const& members, bool comma_first, spelling& out) const;
+  std::string name_rest(thread const& name) const;
+  weight name_weight(thread const& name) const;
   void spell_entry(state_id callee, std::uint32_t depth, spelling& out) const;
   void spell_text(thread const& t, spelling& out) const;
   void key_frame(frame const& f, std::size_t reach, std::string& out) const;
 
-  machine const* machine_;
+  machine* machine_;
   std::vector<node> nodes_;
   std::vector<used_name> names_;
   std::string text_;
   thread_list threads_;
   thread_list work_;  // scratch of step and close
   thread_list visited_;
+  mutable bool met_unknown_name_ = false;
 };
 
 }  // namespace grammar

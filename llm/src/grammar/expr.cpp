@@ -17,6 +17,7 @@ expr rule(std::string name) { return make_expr(rule_node{std::move(name)}); }
 expr define(std::vector<std::pair<std::string, expr>> rules, expr body, std::size_t depth) {
   return make_expr(define_node{std::move(rules), std::move(body), depth});
 }
+expr regex(std::string pattern) { return make_expr(regex_node{std::move(pattern)}); }
 expr json_schema(raw_json schema, bounds const& limits) { return make_expr(schema_node{std::move(schema), limits}); }
 
 }  // namespace grammar

@@ -100,16 +100,18 @@ class mask_walk {
 
   void take_control_tokens() {
     thread_list after;
+    std::vector<token_id> ids;
     for (thread const& t : at_.threads()) {
       if (t.top.state == machine::finished || machine::is_text(t.top.state)) continue;
       for (edge const& e : machine_.edges_of(t.top.state)) {
-        if (e.kind != edge_kind::token) continue;
-        auto const id = static_cast<token_id>(e.operand);
-        auto const mark = at_.here();
-        at_.step_token(at_.threads(), id, after);
-        if (!after.empty()) take(std::span(&id, 1), after);
-        at_.take_back(mark);
+        if (e.kind == edge_kind::token) ids.push_back(static_cast<token_id>(e.operand));
       }
+    }
+    for (token_id const id : ids) {
+      auto const mark = at_.here();
+      at_.step_token(at_.threads(), id, after);
+      if (!after.empty()) take(std::span(&id, 1), after);
+      at_.take_back(mark);
     }
   }
 
@@ -125,48 +127,98 @@ class mask_walk {
       thread_list& after = levels_[level + 1];
       at_.step(levels_[level], byte, after);
       at_.append(byte);
-      if (!after.empty()) {
+      if (at_.met_unknown_name()) {
+        put_aside(at);
+      } else if (!after.empty()) {
         take(trie_.tokens(at), after);
         if (trie_.has_children(at)) descend(at, level + 1);
       }
       at_.take_back(mark);
     }
   }
+  // Tokens for which it matters how a name was spelled that they began behind: to be read one by one.
+  void put_aside(std::uint32_t index) {
+    for (std::uint32_t at = index; at < trie_.at(index).end; ++at) {
+      for (token_id const id : trie_.tokens(at)) put_aside_.push_back(id);
+    }
+  }
+  // The same below the merged nodes behind a text.
+  void descend_behind(text_summary const& summary, std::uint32_t from, std::uint32_t to, std::size_t level) {
+    if (levels_[level].empty() || from == to) return;
+    std::bitset<256> const possible = at_.possible(levels_[level]);
+    for (std::uint32_t i = from; i < to; i = summary.behinds[i].end) {
+      auto const& node = summary.behinds[i];
+      if (!possible[node.byte]) continue;
+      auto const mark = at_.here();
+      thread_list& after = levels_[level + 1];
+      at_.step(levels_[level], node.byte, after);
+      at_.append(node.byte);
+      if (at_.met_unknown_name()) {
+        for (std::uint32_t n = i; n < node.end; ++n) {
+          auto const& inner = summary.behinds[n];
+          for (std::uint32_t k = 0; k < inner.token_count; ++k)
+            put_aside_.push_back(summary.behind_tokens[inner.tokens + k]);
+        }
+      } else if (!after.empty()) {
+        take(std::span(summary.behind_tokens).subspan(node.tokens, node.token_count), after);
+        descend_behind(summary, i + 1, node.end, level + 1);
+      }
+      at_.take_back(mark);
+    }
+  }
 
   // Text.
+  text_summary const& summary_of(thread const& t, text_unit const& text) {
+    if (!text.language)
+      return text.summaries->get(*text.automaton, machine_.text_state(t.top.state), trie_, mask_.bits.size());
+    constexpr std::size_t summaries_max = 4'096;
+    auto& known = text.language->summaries;
+    if (known.size() >= summaries_max) known.clear();
+    auto& slot = known[t.top.counter];
+    if (!slot)
+      slot = std::make_unique<text_summary const>(
+          summarise(text.language->automaton, t.top.counter, text.has_quote, trie_, mask_.bits.size()));
+    return *slot;
+  }
   void walk_text(thread const& t) {
     text_unit const& text = machine_.text_at(t.top.state);
-    text_summary const& summary =
-        text.summaries->get(*text.automaton, machine_.text_state(t.top.state), trie_, mask_.bits.size());
+    text_summary const& summary = summary_of(t, text);
+    if (text.is_name) return walk_name(t, text, summary);
     stay_inside(t, text, summary);
     walk_exits(t, text, summary);
   }
 
   void stay_inside(thread const& t, text_unit const& text, text_summary const& summary) {
-    std::size_t const room = text.max - t.top.counter;
+    if (summary.inside.empty()) return;
+    std::size_t const room = text.language ? no_limit : text.max - t.top.counter;
     if (budget_) return stay_inside_within_budget(t, text, summary, room);
-    note_heaviest_inside(t, text);
+    note_heaviest_inside(t, text, summary);
+    if (room >= trie_.longest_token()) return summary.add_inside_to(mask_.bits);
     if (room < text_summary::counted_characters) return merge(summary.inside_up_to[room]);
-    bitset bits = summary.inside_bits;
-    if (room < trie_.longest_token()) {
-      for (auto it = summary.inside.rbegin(); it != summary.inside.rend() && it->characters > room; ++it) {
-        clear_bit(bits, it->token);
-      }
+    for (auto const& token : summary.inside) {
+      if (token.characters <= room) set_bit(mask_.bits, token.token);
     }
-    merge(bits);
   }
   void merge(bitset const& bits) {
     for (std::size_t i = 0; i < bits.size(); ++i) mask_.bits[i] |= bits[i];
   }
-  void note_heaviest_inside(thread const& t, text_unit const& text) {
-    weight const longest_finish = *std::max_element(text.finish_weight.begin(), text.finish_weight.end());
+  void note_heaviest_inside(thread const& t, text_unit const& text, text_summary const& summary) {
+    weight longest = 0;
+    if (text.language) {
+      for (auto const end : summary.ends)
+        longest = std::max(longest, machine_.spelled_weight(text.language->completion(end, machine_.has_byte)));
+      weight const own = machine_.spelled_weight(text.language->completion(t.top.counter, machine_.has_byte));
+      note(plus(at_.weigh(t) - std::min(own, at_.weigh(t)), longest));
+      return;
+    }
+    for (auto const end : summary.ends) longest = std::max(longest, text.finish_weight[end]);
     std::size_t const fillers = text.is_name ? at_.taken_names(t).size() : 0;
-    note(plus(plus(at_.weigh(t), longest_finish), times(fillers, text.filler_weight)));
+    note(plus(plus(at_.weigh(t), longest), times(fillers, text.filler_weight)));
   }
 
   void stay_inside_within_budget(thread const& t, text_unit const& text, text_summary const& summary,
                                  std::size_t room) {
-    std::map<std::pair<text_automaton::state, std::size_t>, bool> fits;
+    std::map<std::pair<std::uint32_t, std::size_t>, bool> fits;
     auto const beginnings = text.is_name ? tokens_that_begin_a_taken_name(t) : std::vector<token_id>{};
     for (auto const& token : summary.inside) {
       if (token.characters > room) break;
@@ -175,9 +227,14 @@ class mask_walk {
         continue;
       }
       thread after = t;
-      after.top.state = text.first_state + token.end;
-      after.top.counter += token.characters;
-      std::size_t const missing = text.min > after.top.counter ? text.min - after.top.counter : 0;
+      std::size_t missing = 0;
+      if (text.language) {
+        after.top.counter = token.end;
+      } else {
+        after.top.state = text.first_state + token.end;
+        after.top.counter += token.characters;
+        missing = text.min > after.top.counter ? text.min - after.top.counter : 0;
+      }
       auto const [it, is_new] = fits.try_emplace({token.end, missing}, false);
       if (is_new) it->second = inside_fits(after, token.token);
       take(token.token, it->second);
@@ -229,34 +286,119 @@ class mask_walk {
   }
 
   void walk_exits(thread const& t, text_unit const& text, text_summary const& summary) {
-    if (text.is_name) return walk_name_exits(t, summary);
     auto const mark = at_.here();
     at_.step_out(t, levels_[0]);
     bool const tokens_fit = !levels_[0].empty() && counts(levels_[0]);
-    std::size_t const missing = text.min > t.top.counter ? text.min - t.top.counter : 0;
-    std::size_t const room = text.max - t.top.counter;
-    bool const all = missing == 0 && room >= trie_.longest_token();
-    if (all && tokens_fit) merge(summary.exit_bits);
-    bool const goes_on = at_.possible(levels_[0]).any();
-    for (auto const& exit : all ? summary.open_exits : summary.exits) {
-      if (exit.characters < missing || exit.characters > room) continue;
-      if (!all && tokens_fit) {
-        for (token_id const id : trie_.tokens(exit.node)) set_bit(mask_.bits, id);
+    std::size_t const missing = text.min > t.top.counter && !text.language ? text.min - t.top.counter : 0;
+    std::size_t const room = text.language ? no_limit : text.max - t.top.counter;
+    if (missing == 0 && room >= trie_.longest_token()) {
+      if (tokens_fit) summary.add_exits_to(mask_.bits);
+      descend_behind(summary, 0, static_cast<std::uint32_t>(summary.behinds.size()), 0);
+    } else {
+      bool const goes_on = at_.possible(levels_[0]).any();
+      for (auto const& exit : summary.exits) {
+        if (exit.characters < missing || exit.characters > room) continue;
+        if (tokens_fit) {
+          for (token_id const id : trie_.tokens(exit.node)) set_bit(mask_.bits, id);
+        }
+        if (goes_on && trie_.has_children(exit.node)) descend(exit.node, 0);
       }
-      if (goes_on) descend(exit.node, 0);
     }
     at_.take_back(mark);
   }
 
-  // A name may not end where it equals one that is taken, and what follows must know the name.
+  // Names. A name may not end where it equals one that is taken; and what follows may depend on the name.
+  void walk_name(thread const& t, text_unit const& text, text_summary const& summary) {
+    bitset others(mask_.bits.size());
+    others.swap(mask_.bits);
+    stay_inside(t, text, summary);
+    bool const depends = text.choice != unit::no_choice && machine_.choices[text.choice].object->values.size() > 1;
+    if (budget_) {
+      walk_name_exits(t, summary);
+      return merge(others);
+    }
+    if (depends) {
+      walk_exits_by_label(t, text, summary);
+    } else {
+      walk_exits_unknown(t, summary);
+    }
+    std::vector<token_id> aside;
+    aside.swap(put_aside_);
+    if (text.language) {
+      auto const beginnings = tokens_that_begin_a_taken_name(t);
+      aside.insert(aside.end(), beginnings.begin(), beginnings.end());
+    }
+    for (std::uint32_t const node : ends_of_taken_names(t)) {
+      for (std::uint32_t at = node; at < trie_.at(node).end; ++at) {
+        for (token_id const id : trie_.tokens(at)) clear_bit(mask_.bits, id);
+      }
+    }
+    for (token_id const id : aside) {
+      clear_bit(mask_.bits, id);
+      take_by_stepping(t, id);
+    }
+    merge(others);
+  }
+  void walk_exits_unknown(thread const& t, text_summary const& summary) {
+    auto const mark = at_.here();
+    at_.step_out_unknown(t, nullptr, levels_[0]);
+    if (!levels_[0].empty()) {
+      note(at_.weigh(levels_[0]));
+      summary.add_exits_to(mask_.bits);
+      descend_behind(summary, 0, static_cast<std::uint32_t>(summary.behinds.size()), 0);
+    }
+    at_.take_back(mark);
+  }
+  // Which value follows depends on the patterns the name matches, and on nothing else.
+  void walk_exits_by_label(thread const& t, text_unit const& text, text_summary const& summary) {
+    object_shape const& object = *machine_.choices[text.choice].object;
+    std::map<std::vector<bool>, std::vector<std::uint32_t>> by_label;
+    std::string name(at_.name_so_far(t));
+    std::size_t const begun = name.size();
+    for (auto const& exit : summary.exits) {
+      name.resize(begun);
+      name.append(tokens_.bytes[static_cast<std::size_t>(trie_.token_below(exit.node))], 0,
+                  trie_.at(exit.node).depth - 1u);
+      by_label[label_of(object, name)].push_back(exit.node);
+    }
+    for (auto const& [label, nodes] : by_label) {
+      auto const mark = at_.here();
+      at_.step_out_unknown(t, &label, levels_[0]);
+      if (!levels_[0].empty()) {
+        note(at_.weigh(levels_[0]));
+        for (std::uint32_t const node : nodes) {
+          for (token_id const id : trie_.tokens(node)) set_bit(mask_.bits, id);
+          if (trie_.has_children(node)) descend(node, 0);
+        }
+      }
+      at_.take_back(mark);
+    }
+  }
+  // Trie nodes of the quote that would end a taken name.
+  std::vector<std::uint32_t> ends_of_taken_names(thread const& t) const {
+    std::vector<std::uint32_t> nodes;
+    std::string_view const begun = at_.name_so_far(t);
+    for (std::string_view const taken : at_.taken_names(t)) {
+      if (!taken.starts_with(begun)) continue;
+      std::uint32_t node = token_trie::root;
+      for (char const c : taken.substr(begun.size())) {
+        node = trie_.child(node, static_cast<std::uint8_t>(c));
+        if (node == token_trie::none) break;
+      }
+      if (node != token_trie::none) node = trie_.child(node, '"');
+      if (node != token_trie::none) nodes.push_back(node);
+    }
+    return nodes;
+  }
   void walk_name_exits(thread const& t, text_summary const& summary) {
+    text_unit const& text = machine_.text_at(t.top.state);
     for (auto const& exit : summary.exits) {
       auto const mark = at_.here();
       std::string_view const path =
           std::string_view(tokens_.bytes[static_cast<std::size_t>(trie_.token_below(exit.node))])
               .substr(0, trie_.at(exit.node).depth);
       thread ending = t;
-      ending.top.counter += exit.characters;
+      if (!text.language) ending.top.counter += exit.characters;
       ending.top.extra += static_cast<std::uint32_t>(path.size() - 1);
       at_.append(path.substr(0, path.size() - 1));
       if (!at_.is_taken(ending, at_.name_so_far(ending))) {
@@ -272,10 +414,11 @@ class mask_walk {
   configuration& at_;
   vocabulary::impl const& tokens_;
   token_trie const& trie_;
-  machine const& machine_;
+  machine& machine_;
   std::optional<std::size_t> budget_;
   mask mask_;
   std::vector<thread_list> levels_;  // by distance from where the walk began
+  std::vector<token_id> put_aside_;
   std::map<spelling, std::size_t> known_completions_;
   spelling spelling_;
 };

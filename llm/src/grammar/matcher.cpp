@@ -16,24 +16,21 @@ struct program::impl {
   std::shared_ptr<mask const> base_mask(configuration& at) const;
 
   vocabulary tokens;
-  machine states;
+  mutable machine states;
   configuration begin;
   std::size_t shortest = 0;
+  /// Even looking ahead makes states: everything that touches the machine holds it.
+  mutable std::mutex mutex;
 
  private:
   static constexpr std::size_t cached_masks_max = 512;
-  mutable std::mutex mutex_;
   mutable std::unordered_map<std::string, std::shared_ptr<mask const>> masks_;
 };
 
 std::shared_ptr<mask const> program::impl::base_mask(configuration& at) const {
   std::string key = at.key(tokens.get().trie.longest_token());
-  {
-    std::lock_guard const lock(mutex_);
-    if (auto const found = masks_.find(key); found != masks_.end()) return found->second;
-  }
+  if (auto const found = masks_.find(key); found != masks_.end()) return found->second;
   auto made = std::make_shared<mask const>(compute_mask(at, tokens.get(), std::nullopt));
-  std::lock_guard const lock(mutex_);
   if (masks_.size() >= cached_masks_max) masks_.clear();
   masks_.insert_or_assign(std::move(key), made);
   return made;
@@ -93,6 +90,7 @@ bool matcher::is_finished() const noexcept { return impl_->finished; }
 
 std::size_t matcher::shortest_completion() const {
   if (impl_->at.is_complete()) return 0;
+  std::lock_guard const lock(impl_->shared->mutex);
   return grammar::shortest_completion(impl_->at, impl_->at.threads(), impl_->tokens().trie);
 }
 
@@ -101,6 +99,7 @@ std::span<std::uint64_t const> matcher::allowed(std::size_t budget_tokens) {
     impl_->current = std::make_shared<mask const>(mask{bitset(impl_->shared->tokens.mask_words()), 0, 0, false});
     return impl_->current->bits;
   }
+  std::lock_guard const lock(impl_->shared->mutex);
   auto base = impl_->shared->base_mask(impl_->at);
   weight const now = impl_->at.weigh(impl_->at.threads());
   weight const growth = base->heaviest > base->reference ? base->heaviest - base->reference : 0;
@@ -136,6 +135,7 @@ bool matcher::accept(token_id id) {
     std::string const& bytes = tokens.bytes[static_cast<std::size_t>(id)];
     return !bytes.empty() && accept_bytes(bytes);
   }
+  std::lock_guard const lock(impl_->shared->mutex);
   thread_list after;
   impl_->at.step_token(impl_->at.threads(), id, after);
   if (impl_->take(std::move(after))) return true;
@@ -147,6 +147,7 @@ bool matcher::accept(token_id id) {
 
 bool matcher::accept_bytes(std::string_view bytes) {
   if (impl_->finished) return false;
+  std::lock_guard const lock(impl_->shared->mutex);
   auto const mark = impl_->at.here();
   thread_list now = impl_->at.threads(), after;
   for (char const c : bytes) {
@@ -163,6 +164,7 @@ bool matcher::accept_bytes(std::string_view bytes) {
 
 std::string matcher::forced() const {
   constexpr std::size_t forced_bytes_max = 4'096;
+  std::lock_guard const lock(impl_->shared->mutex);
   configuration at = impl_->at;
   thread_list now = at.threads(), after;
   std::string bytes;

@@ -17,6 +17,37 @@ void text_automaton::edge(state from, unsigned first, unsigned last, state to) {
   for (unsigned byte = first; byte <= last; ++byte) next_[from][byte] = to;
 }
 
+bool text_automaton::keep_what_ends() {
+  std::vector<std::vector<state>> before(size());
+  for (std::size_t s = 0; s < size(); ++s) {
+    state previous = refused;
+    for (state const to : next_[s]) {
+      if (to < size() && to != previous) before[to].push_back(static_cast<state>(s));
+      previous = to;
+    }
+  }
+  std::vector<bool> ends = border_;
+  std::vector<state> open;
+  for (std::size_t s = 0; s < size(); ++s) {
+    if (ends[s]) open.push_back(static_cast<state>(s));
+  }
+  while (!open.empty()) {
+    state const at = open.back();
+    open.pop_back();
+    for (state const from : before[at]) {
+      if (ends[from]) continue;
+      ends[from] = true;
+      open.push_back(from);
+    }
+  }
+  for (auto& row : next_) {
+    for (state& to : row) {
+      if (to < size() && !ends[to]) to = refused;
+    }
+  }
+  return size() > 0 && ends[start];
+}
+
 // The well-formed sequences of two to four bytes: The Unicode Standard, table 3-7.
 void text_automaton::add_utf8(state from, state to) {
   state const last = add(), last_two = add(), last_three = add();
@@ -39,7 +70,7 @@ void text_automaton::add_utf8(state from, state to) {
 
 text_automaton text_automaton::json(bool canonical) {
   text_automaton a;
-  a.has_quote_ = true;
+  a.has_quote_ = a.counts_ = true;
   state const content = a.add(true), escape = a.add(), unicode = a.add();
   a.edge(content, 0x20, 0x7f, content);
   a.edge(content, '"', '"', ended);
@@ -163,6 +194,7 @@ text_automaton text_automaton::free_text(std::vector<std::string> const& without
 
   occurrence_automaton const words(without);
   text_automaton product;
+  product.counts_ = true;
   std::map<std::pair<state, std::size_t>, state> known;
   std::vector<std::pair<state, std::size_t>> open;
   auto const reach = [&](state character, std::size_t word) {

@@ -30,17 +30,25 @@ class text_automaton {
   /// True between characters.
   bool is_border(state at) const { return border_[at]; }
   bool has_quote() const { return has_quote_; }
+  /// Its characters are counted by its user.
+  bool counts() const { return counts_; }
   std::size_t size() const { return next_.size(); }
+
+  // For those who build one of their own.
+  state add(bool border = false);
+  void edge(state from, unsigned first, unsigned last, state to);
+  void set_border(state at) { border_[at] = true; }
+  /// Cuts the edges after which no border can be reached. False when none can be reached from the start.
+  bool keep_what_ends();
 
  private:
   static text_automaton json(bool canonical);
-  state add(bool border = false);
-  void edge(state from, unsigned first, unsigned last, state to);
   void add_utf8(state from, state to);
 
   std::vector<std::array<state, 256>> next_;
   std::vector<bool> border_;
   bool has_quote_ = false;
+  bool counts_ = false;
 };
 
 }  // namespace grammar

@@ -5,6 +5,7 @@
 #include <wherry/llm/grammar.hpp>
 
 #include "grammar/text_automaton.hpp"
+#include "schema/byte_regex.hpp"
 
 #include <array>
 #include <mutex>
@@ -54,29 +55,49 @@ class token_trie {
   std::size_t longest_ = 0;
 };
 
-/// What the tokens do when they begin in one state of a text automaton whose bounds are far away.
+inline constexpr std::uint32_t text_summary_refused = 0xffff'ffff;
+inline constexpr std::uint32_t text_summary_ended = 0xffff'fffe;
+
+/// What the tokens do when they begin in one state of a text whose bounds are far away.
 struct text_summary {
   struct inner {
     std::uint16_t characters;  ///< Characters begun by the token.
-    text_automaton::state end;
+    std::uint32_t end;         ///< The state it ends in.
     token_id token;
   };
   struct exit {
     std::uint32_t node;
     std::uint32_t characters;
   };
+  /// Tokens that go on behind the end of the text, merged: what follows the text does not depend on how it ended.
+  struct behind {
+    std::uint8_t byte = 0;
+    std::uint32_t end = 0;     ///< One past the subtree; children begin behind the node, as in token_trie.
+    std::uint32_t tokens = 0;  ///< First of its tokens in behind_tokens.
+    std::uint32_t token_count = 0;
+  };
   static constexpr std::size_t counted_characters = 16;
+  static constexpr std::size_t few_tokens = 1'024;
 
-  std::vector<inner> inside;  ///< Tokens that stay in the text, by number of characters.
-  bitset inside_bits;
-  std::vector<bitset> inside_up_to;  ///< [n]: those with at most n characters, n < counted_characters.
-  std::vector<exit> exits;           ///< Trie nodes at which the text may end.
-  bitset exit_bits;                  ///< Tokens that end exactly there.
-  std::vector<exit> open_exits;      ///< The exits with children.
+  std::vector<inner> inside;          ///< Tokens that stay in the text, by number of characters.
+  bitset inside_bits;                 ///< The same; empty when they are few.
+  std::vector<bitset> inside_up_to;   ///< [n]: those with at most n characters, n < counted_characters; if counted.
+  std::vector<std::uint32_t> ends;    ///< The different states they end in.
+  std::vector<exit> exits;            ///< Trie nodes at which the text may end.
+  std::vector<token_id> exit_tokens;  ///< Tokens that end exactly there.
+  std::vector<behind> behinds;        ///< In preorder, without a root.
+  std::vector<token_id> behind_tokens;
+
+  void add_inside_to(bitset& bits) const;
+  void add_exits_to(bitset& bits) const {
+    for (token_id const id : exit_tokens) set_bit(bits, id);
+  }
 };
 
 text_summary summarise(text_automaton const& automaton, text_automaton::state from, token_trie const& trie,
                        std::size_t mask_words);
+text_summary summarise(regex::automaton& automaton, regex::automaton::state from, bool has_quote,
+                       token_trie const& trie, std::size_t mask_words);
 
 /// Summaries of one automaton's states, made when first asked for. Thread-safe.
 class summary_cache {
@@ -99,6 +120,10 @@ struct vocabulary::impl {
   std::array<bool, 256> has_byte{};  ///< Some token is this single byte.
   summary_cache json_string_summaries;
   summary_cache json_name_summaries;
+  /// The numbers that schemas mostly mean.
+  std::shared_ptr<text_automaton const> plain_integer, plain_number;
+  summary_cache integer_summaries;
+  summary_cache number_summaries;
 };
 
 }  // namespace grammar

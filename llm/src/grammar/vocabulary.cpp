@@ -1,3 +1,4 @@
+#include "grammar/number_automaton.hpp"
 #include "grammar/token_trie.hpp"
 
 #include <algorithm>
@@ -46,49 +47,117 @@ std::uint32_t token_trie::child(std::uint32_t index, std::uint8_t byte) const {
   return none;
 }
 
-text_summary summarise(text_automaton const& automaton, text_automaton::state from, token_trie const& trie,
-                       std::size_t mask_words) {
+void text_summary::add_inside_to(bitset& bits) const {
+  if (inside_bits.empty()) {
+    for (inner const& token : inside) set_bit(bits, token.token);
+  } else {
+    for (std::size_t i = 0; i < bits.size(); ++i) bits[i] |= inside_bits[i];
+  }
+}
+
+namespace {
+
+// Trie nodes that are reached by the same bytes behind the end of a text become one.
+void merge_behind(std::vector<std::uint32_t> const& nodes, token_trie const& trie, text_summary& summary) {
+  std::vector<std::pair<std::uint8_t, std::uint32_t>> children;
+  for (std::uint32_t const node : nodes) {
+    for (std::uint32_t at = node + 1; at < trie.at(node).end; at = trie.at(at).end)
+      children.emplace_back(trie.at(at).byte, at);
+  }
+  std::stable_sort(children.begin(), children.end(), [](auto const& a, auto const& b) { return a.first < b.first; });
+  for (std::size_t i = 0; i < children.size();) {
+    std::vector<std::uint32_t> same;
+    std::size_t const index = summary.behinds.size();
+    auto const byte = children[i].first;
+    summary.behinds.push_back({.byte = byte, .tokens = static_cast<std::uint32_t>(summary.behind_tokens.size())});
+    for (; i < children.size() && children[i].first == byte; ++i) {
+      same.push_back(children[i].second);
+      auto const tokens = trie.tokens(children[i].second);
+      summary.behind_tokens.insert(summary.behind_tokens.end(), tokens.begin(), tokens.end());
+    }
+    summary.behinds[index].token_count =
+        static_cast<std::uint32_t>(summary.behind_tokens.size()) - summary.behinds[index].tokens;
+    merge_behind(same, trie, summary);
+    summary.behinds[index].end = static_cast<std::uint32_t>(summary.behinds.size());
+  }
+}
+
+// Next is a function (state, byte) -> state with two marks of its own: refused and ended.
+template <class Next, class Border>
+text_summary summarise_text(std::uint32_t from, bool has_quote, Next const& next, Border const& is_border,
+                            token_trie const& trie, std::size_t mask_words, bool counted) {
   struct place {
-    text_automaton::state state;
+    std::uint32_t state;
     std::uint16_t characters;
   };
   text_summary summary;
-  summary.inside_bits.resize(mask_words);
-  summary.exit_bits.resize(mask_words);
   std::vector<place> path(trie.longest_token() + 1, place{from, 0});
+  std::vector<std::uint32_t> open_exits;
   auto const leave = [&](std::uint32_t at, std::uint16_t characters) {
     summary.exits.push_back({at, characters});
-    if (trie.has_children(at)) summary.open_exits.push_back({at, characters});
-    for (token_id const id : trie.tokens(at)) set_bit(summary.exit_bits, id);
+    if (trie.has_children(at)) open_exits.push_back(at);
+    auto const tokens = trie.tokens(at);
+    summary.exit_tokens.insert(summary.exit_tokens.end(), tokens.begin(), tokens.end());
   };
   for (std::uint32_t at = 1; at < trie.size();) {
     auto const& node = trie.at(at);
     place here = path[node.depth - 1u];
-    bool const begins = automaton.is_border(here.state);
-    here.state = automaton.next(here.state, node.byte);
-    if (here.state == text_automaton::refused || here.state == text_automaton::ended) {
-      if (here.state == text_automaton::ended) leave(at, here.characters);
+    bool const begins = counted && is_border(here.state);
+    here.state = next(here.state, node.byte);
+    if (here.state >= text_summary_ended) {
+      if (here.state == text_summary_ended) leave(at, here.characters);
       at = node.end;
       continue;
     }
     if (begins) ++here.characters;
     path[node.depth] = here;
-    for (token_id const id : trie.tokens(at)) {
-      summary.inside.push_back({here.characters, here.state, id});
-      set_bit(summary.inside_bits, id);
-    }
-    if (!automaton.has_quote() && automaton.is_border(here.state)) leave(at, here.characters);
+    for (token_id const id : trie.tokens(at)) summary.inside.push_back({here.characters, here.state, id});
+    if (!has_quote && is_border(here.state)) leave(at, here.characters);
     ++at;
   }
+  if (summary.inside.size() > text_summary::few_tokens) {
+    summary.inside_bits.resize(mask_words);
+    for (auto const& token : summary.inside) set_bit(summary.inside_bits, token.token);
+  }
+  for (auto const& token : summary.inside) {
+    if (summary.ends.empty() || summary.ends.back() != token.end) summary.ends.push_back(token.end);
+  }
+  std::sort(summary.ends.begin(), summary.ends.end());
+  summary.ends.erase(std::unique(summary.ends.begin(), summary.ends.end()), summary.ends.end());
+  merge_behind(open_exits, trie, summary);
+  if (!counted) return summary;
   std::stable_sort(summary.inside.begin(), summary.inside.end(),
                    [](auto const& a, auto const& b) { return a.characters < b.characters; });
   bitset so_far(mask_words);
-  for (auto next = summary.inside.begin(); summary.inside_up_to.size() < text_summary::counted_characters;) {
-    for (; next != summary.inside.end() && next->characters <= summary.inside_up_to.size(); ++next)
-      set_bit(so_far, next->token);
+  for (auto token = summary.inside.begin(); summary.inside_up_to.size() < text_summary::counted_characters;) {
+    for (; token != summary.inside.end() && token->characters <= summary.inside_up_to.size(); ++token)
+      set_bit(so_far, token->token);
     summary.inside_up_to.push_back(so_far);
   }
   return summary;
+}
+
+}  // namespace
+
+text_summary summarise(text_automaton const& automaton, text_automaton::state from, token_trie const& trie,
+                       std::size_t mask_words) {
+  auto const next = [&](std::uint32_t at, std::uint8_t byte) -> std::uint32_t {
+    auto const to = automaton.next(static_cast<text_automaton::state>(at), byte);
+    return to == text_automaton::refused ? text_summary_refused : to == text_automaton::ended ? text_summary_ended : to;
+  };
+  auto const is_border = [&](std::uint32_t at) { return automaton.is_border(static_cast<text_automaton::state>(at)); };
+  return summarise_text(from, automaton.has_quote(), next, is_border, trie, mask_words, automaton.counts());
+}
+
+text_summary summarise(regex::automaton& automaton, regex::automaton::state from, bool has_quote,
+                       token_trie const& trie, std::size_t mask_words) {
+  auto const next = [&](std::uint32_t at, std::uint8_t byte) -> std::uint32_t {
+    if (has_quote && byte == '"') return automaton.accepts(at) ? text_summary_ended : text_summary_refused;
+    auto const to = automaton.next(at, byte);
+    return to == regex::automaton::dead ? text_summary_refused : to;
+  };
+  auto const is_border = [&](std::uint32_t at) { return automaton.accepts(at); };
+  return summarise_text(from, has_quote, next, is_border, trie, mask_words, false);
 }
 
 text_summary const& summary_cache::get(text_automaton const& automaton, text_automaton::state from,
@@ -124,6 +193,9 @@ vocabulary::impl::impl(std::vector<std::string> token_bytes, std::vector<bool> c
   // Nearly every string is in this state at nearly every token: made here, not while somebody waits for a token.
   json_string_summaries.get(text_automaton::json_string(), text_automaton::start, trie, (bytes.size() + 63) / 64);
   json_name_summaries.get(text_automaton::json_name(), text_automaton::start, trie, (bytes.size() + 63) / 64);
+  bool too_large = false;
+  plain_integer = number_automaton({.is_integer = true}, too_large);
+  plain_number = number_automaton({}, too_large);
 }
 
 result<vocabulary> vocabulary::build(std::vector<std::string> token_bytes, std::span<token_id const> control,

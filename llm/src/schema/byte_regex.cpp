@@ -248,7 +248,8 @@ std::array<std::uint8_t, 256> const& arena::classes() {
   return class_of_;
 }
 
-automaton::automaton(std::shared_ptr<arena> expressions, node language) : arena_(std::move(expressions)) {
+automaton::automaton(std::shared_ptr<arena> expressions, node language, std::size_t states_limit)
+    : arena_(std::move(expressions)), states_limit_(states_limit) {
   class_of_ = arena_->classes();
   classes_ = arena_->class_count();
   representatives_.resize(classes_);
@@ -260,7 +261,7 @@ automaton::automaton(std::shared_ptr<arena> expressions, node language) : arena_
 automaton::state automaton::state_of(node expression) {
   auto const [it, is_new] = known_.try_emplace(expression, static_cast<state>(states_.size()));
   if (!is_new) return it->second;
-  if (states_.size() >= states_max) {
+  if (states_.size() >= states_limit_) {
     exhausted_ = true;
     known_.erase(it);
     return dead;
@@ -348,7 +349,8 @@ bool automaton::is_infinite(state at) {
   std::vector<std::pair<state, std::size_t>> path{{at, 0}};
   colour[at] = open;
   bool found = false;
-  while (!path.empty() && !found) {
+  constexpr std::size_t looked_at_max = 20'000;  // where that is not enough it counts as finite: the careful answer
+  while (!path.empty() && !found && colour.size() < looked_at_max) {
     auto& [s, c] = path.back();
     if (c == classes_) {
       colour[s] = done;
@@ -366,7 +368,7 @@ bool automaton::is_infinite(state at) {
   }
   if (found) {
     for (auto const& [s, c] : path) states_[s].infinite = 1;
-  } else {
+  } else if (path.empty()) {
     for (auto const& [s, mark] : colour) states_[s].infinite = 0;
   }
   states_[at].infinite = found ? 1 : 0;

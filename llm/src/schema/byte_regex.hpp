@@ -42,7 +42,7 @@ inline constexpr std::size_t unbounded = static_cast<std::size_t>(-1);
 
 class arena {
  public:
-  static constexpr std::size_t nodes_max = 2'000'000;
+  static constexpr std::size_t nodes_max = 300'000;
 
   static constexpr node none = 0;   ///< No text.
   static constexpr node empty = 1;  ///< The empty text.
@@ -99,10 +99,10 @@ class automaton {
  public:
   using state = std::uint32_t;
   static constexpr state dead = 0xffff'ffff;
-  static constexpr std::size_t states_max = 200'000;
+  static constexpr std::size_t states_max = 50'000;
 
   /// Takes over an arena and the expression that is the language.
-  automaton(std::shared_ptr<arena> expressions, node language);
+  automaton(std::shared_ptr<arena> expressions, node language, std::size_t states_limit = states_max);
 
   state start() const { return start_; }  ///< dead when the language is empty.
   state next(state from, std::uint8_t byte) {
@@ -145,6 +145,7 @@ class automaton {
   std::vector<state> rows_;      // live targets by state and class
   std::vector<state> raw_rows_;  // the same before the dead were sorted out
   std::unordered_map<node, state> known_;
+  std::size_t states_limit_;
   bool exhausted_ = false;
   state start_ = dead;
 };

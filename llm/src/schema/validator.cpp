@@ -5,6 +5,7 @@
 #include <wherry/llm/json_validator.hpp>
 
 #include "schema/document.hpp"
+#include "schema/evaluate.hpp"
 #include "schema/format.hpp"
 #include "schema/number.hpp"
 #include "schema/pattern.hpp"
@@ -626,5 +627,18 @@ result<void> json_validator::check(std::string_view text) const {
   return error(errc::output_invalid, "expected " + first.expected + ", found " + first.found, "json_validator",
                first.instance);
 }
+
+namespace schema {
+
+result<bool> matches(documents& known, place at, json const& value) {
+  std::map<std::string, std::unique_ptr<regex::automaton>> patterns;
+  json_validator_options const options;
+  validation run(known, patterns, options);
+  bool const good = run.run(at, value);
+  if (run.failure) return std::move(*run.failure);
+  return good;
+}
+
+}  // namespace schema
 
 }  // namespace wherry::inline v0

@@ -77,6 +77,10 @@ expr optional(expr part);
 expr repeat(expr part, std::size_t min, std::size_t max);
 expr free_text(text_options options = {});
 
+/// Text that matches a pattern: ECMA-262 as JSON Schema uses it (json_validator.hpp), linear in the text. As there, a
+/// pattern without ^ and $ may stand anywhere in the text.
+expr regex(std::string pattern);
+
 /// The rule of that name of the nearest enclosing define().
 expr rule(std::string name);
 /// `body`, where rule(name) means the expression given here; rules may use each other and themselves, but not before
