@@ -10,18 +10,6 @@
 namespace wherry::inline v0 {
 namespace detail {
 
-namespace {
-
-json call_json(tool_call const& call) {
-  json j;
-  j["id"] = call.id;
-  j["name"] = call.name;
-  j["arguments"] = call.arguments;
-  return j;
-}
-
-}  // namespace
-
 /// The journalled executor's journal: intents go down with the answer that asked for them, before dispatch; ends go
 /// down with the results. The runner lets go of it when its calls are over, so that stragglers find nobody.
 class run_journal final : public effect_journal {
@@ -40,12 +28,12 @@ class run_journal final : public effect_journal {
       if (!before) co_return std::move(before).error();
       known.push_back(status_of(*before));
       if (known.back().known != effect_status::state::fresh) continue;
-      auto const text = to_text(call_json(intent.call));
+      auto const text = to_text(to_json(intent.call));
       fresh.push_back(
           {.key = intent.effect_key, .state = effect_state::intent, .run = owner_->record.id, .call = text});
       json payload;
       payload["effect_key"] = intent.effect_key;
-      payload["call"] = call_json(intent.call);
+      payload["call"] = to_json(intent.call);
       events.push_back({.type = event_type::call_intent, .run = owner_->record.id, .payload = to_text(payload)});
     }
     if (fresh.empty()) co_return known;
@@ -57,13 +45,10 @@ class run_journal final : public effect_journal {
   }
 
   task<result<void>> settle(effect_end end) override {
-    json call = call_json({end.result.call_id, end.result.name, {}});
-    call["content"] = end.result.content;
-    call["failed"] = end.result.failed;
     ends_.push_back({.key = std::move(end.effect_key),
                      .state = end.certain ? effect_state::done : effect_state::unknown,
                      .run = owner_ ? owner_->record.id : ulid{},
-                     .call = to_text(call)});
+                     .call = to_text(to_json(end.result))});
     co_return result<void>{};
   }
 

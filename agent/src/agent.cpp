@@ -90,9 +90,10 @@ std::string const& agent::instructions() const noexcept { return definition_->in
 std::shared_ptr<model> const& agent::llm() const noexcept { return definition_->llm; }
 std::vector<tool_spec> const& agent::tools() const noexcept { return *definition_->executor.tools().specs(); }
 
-tool agent::ask(std::string tool_name, std::string description) const {
-  auto answer = [other = *this](std::string message) -> task<result<std::string>> {
-    auto r = co_await other.async_run(std::move(message));
+tool agent::ask_for(std::string tool_name, std::string description, output_contract output) const {
+  auto answer = [other = *this, output = std::move(output)](std::string text) -> task<result<std::string>> {
+    auto under_way = other.start(message::user(std::move(text)), std::nullopt, output);
+    auto r = co_await under_way.async_result();
     if (!r) co_return std::move(r).error();
     co_return std::move(r->output);
   };

@@ -16,14 +16,6 @@ json usage_json(token_usage const& u) {
   return j;
 }
 
-json call_json(tool_call const& c) {
-  json j;
-  j["id"] = c.id;
-  j["name"] = c.name;
-  j["arguments"] = utf8_repaired(c.arguments);
-  return j;
-}
-
 struct writer {
   json& j;
 
@@ -63,7 +55,7 @@ struct writer {
   }
   void operator()(call_requested const& e) const {
     j["type"] = "call_requested";
-    j["call"] = call_json(e.call);
+    j["call"] = to_json(e.call);
   }
   void operator()(call_started const& e) const {
     j["type"] = "call_started";
@@ -79,7 +71,7 @@ struct writer {
   }
   void operator()(approval_needed const& e) const {
     j["type"] = "approval_needed";
-    j["call"] = call_json(e.call);
+    j["call"] = to_json(e.call);
   }
   void operator()(step_finished const& e) const {
     j["type"] = "step_finished";

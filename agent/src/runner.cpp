@@ -450,7 +450,12 @@ task<bool> runner::commit() {
   tx.append(*session_, last_seq_, std::move(unwritten_));
   unwritten_effects_.clear();
   unwritten_.clear();
-  auto done = co_await transaction::async_commit(std::move(tx), agent_->durability);
+  auto writing = transaction::async_commit(std::move(tx), agent_->durability);
+  if (agent_->durability == durability::synced) {
+    auto const until = std::chrono::steady_clock::now() + agent_->limits.commit_time;
+    writing = with_deadline(std::move(writing), until, "a synced commit (run_limits::commit_time)");
+  }
+  auto done = co_await std::move(writing);
   if (!done) {
     error cause = std::move(done).error();
     bool const conflict = cause.is(errc::conflict);

@@ -1,3 +1,4 @@
+#include "approval_dialogue.hpp"
 #include "commands.hpp"
 #include "desk.hpp"
 #include "event_printer.hpp"
@@ -22,7 +23,8 @@ class conversation {
   conversation(settings const& given, local_model llm, session kept)
       : given_(given),
         llm_(std::move(llm)),
-        desk_(make_desk(with_named_adapters(llm_, given.model), given.agent)),
+        dialogue_(given.agent.confirm),
+        desk_(make_desk(with_named_adapters(llm_, given.model), given.agent).approvals(dialogue_.policy())),
         session_(std::move(kept)) {}
 
   int hold();
@@ -37,7 +39,10 @@ class conversation {
   static std::array<command, 7> const& commands();
 
   next_line obey(std::string const& line);
-  void answer(std::string const& text);
+  next_line answer(std::string const& text);
+  next_line go_on_with_waiting_calls();
+  next_line carry(run<std::string> under_way);
+  std::optional<run<std::string>> decide_on_calls();
   void tell(std::string const& line) const { say(styled(style::dim, line)); }
   void fail(error const& e) { last_exit_ = report(e, given_.output.as_json); }
 
@@ -51,8 +56,10 @@ class conversation {
 
   settings const& given_;
   local_model llm_;
+  approval_dialogue dialogue_;
   agent desk_;
   session session_;
+  line_reader lines_;
   std::uint64_t turns_ = 0;
   int last_exit_ = exit_ok;  ///< Of the last message; what the command ends with.
 };
@@ -71,30 +78,67 @@ std::array<conversation::command, 7> const& conversation::commands() {
 }
 
 int conversation::hold() {
-  line_reader lines;
-  while (auto line = lines.next("> ")) {
+  if (go_on_with_waiting_calls() == next_line::leave) return last_exit_;
+  while (auto line = lines_.next("> ")) {
     if (line->empty()) continue;
-    if (line->front() == '/') {
-      if (obey(*line) == next_line::leave) break;
-    } else {
-      answer(*line);
-    }
+    if ((line->front() == '/' ? obey(*line) : answer(*line)) == next_line::leave) break;
   }
   return last_exit_;
 }
 
-void conversation::answer(std::string const& text) {
-  auto const& output = given_.output;
-  if (!is_valid_utf8(text))
-    return fail({errc::invalid_argument, "the message is not UTF-8; type it again", "cli.chat"});
-  bool const stream = !output.events && !output.as_json;
-  event_printer printer({.stream = stream, .events = output.events, .verbose = output.verbose});
+next_line conversation::answer(std::string const& text) {
+  if (!is_valid_utf8(text)) {
+    fail({errc::invalid_argument, "the message is not UTF-8; type it again", "cli.chat"});
+    return next_line::read;
+  }
   auto const& seed = given_.agent.seed;
   auto const speaker = seed ? desk_.seed(*seed + turns_++) : desk_;  // a run of its own needs a seed of its own
-  auto under_way = speaker.start(text, session_);
+  return carry(speaker.start(text, session_));
+}
+
+/// A session that was left while calls waited goes on with them.
+next_line conversation::go_on_with_waiting_calls() {
+  auto const waiting = session_.pending();
+  if (!waiting) fail(waiting.error());
+  if (!waiting || waiting->empty() || !input_is_terminal()) return next_line::read;
+  auto under_way = decide_on_calls();
+  return under_way ? carry(std::move(*under_way)) : next_line::leave;
+}
+
+/// Absent: the person left, or the calls cannot be read.
+std::optional<run<std::string>> conversation::decide_on_calls() {
+  auto const waiting = session_.pending();
+  if (!waiting) {
+    fail(waiting.error());
+    return std::nullopt;
+  }
+  auto decided = dialogue_.ask(*waiting, lines_);
+  if (!decided) return std::nullopt;
+  desk_ = desk_.approvals(dialogue_.policy());
+  return desk_.resume(session_, std::move(*decided));
+}
+
+/// Shows a run to its outcome. Calls that need approval are asked about; from a pipe nobody can be asked.
+next_line conversation::carry(run<std::string> under_way) {
+  auto const& output = given_.output;
+  bool const stream = !output.events && !output.as_json;
+  event_printer printer({.stream = stream, .events = output.events, .verbose = output.verbose});
   auto answered = drive(under_way, printer);
+  while (!answered && answered.error().is(errc::needs_approval) && input_is_terminal()) {
+    if (printer.line_is_open()) put_raw("\n");
+    auto resumed = decide_on_calls();
+    if (!resumed) {
+      fail(answered.error());
+      return next_line::leave;
+    }
+    under_way = std::move(*resumed);
+    answered = drive(under_way, printer);
+  }
   if (printer.line_is_open()) put_raw("\n");
-  if (!answered) return fail(answered.error());
+  if (!answered) {
+    fail(answered.error());
+    return next_line::read;
+  }
   last_exit_ = exit_ok;
   if (output.as_json) {
     json j;
@@ -106,6 +150,7 @@ void conversation::answer(std::string const& text) {
     put_raw(to_text(j) + '\n');
   }
   if (!output.verbose) tell(printer.speed_text());
+  return next_line::read;
 }
 
 next_line conversation::obey(std::string const& line) {

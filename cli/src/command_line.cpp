@@ -242,6 +242,11 @@ void grammar::add_chat() {
       ->type_name("NAME")
       ->group("Store");
   agent_options(c);
+  c.add_option("--confirm", into_.agent.confirm, "Calls you are asked about first: none, writes or all")
+      ->check(CLI::IsMember({"none", "writes", "all"}))
+      ->type_name("WHICH")
+      ->capture_default_str()
+      ->group("Answer");
   model_options(c);
   store_options_of(c);
   event_options(c);

@@ -27,6 +27,7 @@ struct agent_settings {
   std::optional<std::uint64_t> seed;
   std::optional<double> temperature;
   std::size_t max_tokens = 512;
+  std::string confirm = "writes";  ///< chat: which calls a person is asked about: none, writes or all.
 };
 
 /// Which store, and whose part of it.

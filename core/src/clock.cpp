@@ -36,19 +36,8 @@ std::shared_ptr<clock const> clock::system() {
   return instance;
 }
 
-utc_ms manual_clock::now() const {
-  std::lock_guard const lock(mutex_);
-  return now_;
-}
-
-void manual_clock::set(utc_ms time) {
-  std::lock_guard const lock(mutex_);
-  now_ = time;
-}
-
-void manual_clock::advance(std::chrono::milliseconds by) {
-  std::lock_guard const lock(mutex_);
-  now_ += by.count();
-}
+utc_ms manual_clock::now() const { return now_; }
+void manual_clock::set(utc_ms time) { now_ = time; }
+void manual_clock::advance(std::chrono::milliseconds by) { now_ += by.count(); }
 
 }  // namespace wherry::inline v0

@@ -156,32 +156,6 @@ task<result<void>> detail_offload(compute_pool pool, std::function<void()> work,
   co_return result<void>{};
 }
 
-// ---------------------------------------------------------------- stopping
-
-struct stop_source::impl {
-  std::atomic<bool> stopped{false};
-  std::mutex mutex;
-  std::function<void()> wake;
-};
-
-stop_source::stop_source() : impl_(std::make_shared<impl>()) {}
-
-void stop_source::stop() const noexcept {
-  std::lock_guard const lock(impl_->mutex);
-  if (impl_->stopped.exchange(true)) return;
-  if (auto const wake = std::exchange(impl_->wake, {})) wake();
-}
-
-bool stop_source::stopped() const noexcept { return impl_->stopped; }
-
-void stop_source::on_stop(std::function<void()> wake) const {
-  std::lock_guard const lock(impl_->mutex);
-  if (impl_->stopped && wake)
-    wake();
-  else
-    impl_->wake = std::move(wake);
-}
-
 // ---------------------------------------------------------------- deadlines and loops
 
 namespace detail {

@@ -59,7 +59,8 @@ session_event message_event(event_type type, ulid const& run, message const& m) 
 }
 
 session_event call_pending_event(ulid const& run, tool_call const& call) {
-  json const payload{{"call", {{"id", call.id}, {"name", call.name}, {"arguments", call.arguments}}}};
+  json payload;
+  payload["call"] = to_json(call);
   return {.type = event_type::call_pending, .run = run, .payload = to_text(payload)};
 }
 

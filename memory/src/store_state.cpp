@@ -25,7 +25,8 @@ error translate(rocksdb::Status const& status, std::string attempted, std::files
   auto const say = [&](errc code, char const* advice) {
     return error{code, attempted + ": " + status.ToString() + advice, "store", path.string()};
   };
-  if (status.IsNoSpace()) return say(errc::disk_full, "; make room, then open the store again");
+  if (status.IsNoSpace())
+    return say(errc::disk_full, "; make room, then close every handle of the store and open it again");
   if (status.IsCorruption()) return say(errc::store_damaged, "; restore the store from a backup");
   if (status.IsInvalidArgument()) return say(errc::unsupported, "; is this directory a wherry store?");
   return say(errc::io_failed, "");
@@ -156,8 +157,9 @@ result<std::uint64_t> store_state::write(rocksdb::WriteBatch& batch, durability 
     return error{errc::unsupported, "could not commit: the store is open for reading only", "store.commit",
                  path.string()};
   if (failed_)
-    return error{errc::store_failed, "could not commit: an earlier write failed; open the store again", "store.commit",
-                 path.string()};
+    return error{errc::store_failed,
+                 "could not commit: an earlier write failed; close every handle of the store and open it again",
+                 "store.commit", path.string()};
   rocksdb::WriteOptions write_options;
   write_options.sync = how == durability::synced;
   write_options.protection_bytes_per_key = batch_protection_bytes;
@@ -176,8 +178,9 @@ result<std::uint64_t> store_state::write(rocksdb::WriteBatch& batch, durability 
 result<void> store_state::sync() {
   if (options.read_only) return {};
   if (failed_)
-    return error{errc::store_failed, "could not sync: an earlier write failed; open the store again", "store.sync",
-                 path.string()};
+    return error{errc::store_failed,
+                 "could not sync: an earlier write failed; close every handle of the store and open it again",
+                 "store.sync", path.string()};
   auto const reached = db_->GetLatestSequenceNumber();
   if (auto const status = db_->SyncWAL(); !status.ok()) {
     failed_ = true;

@@ -13,6 +13,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -314,6 +315,50 @@ TEST_CASE("an agent is a tool of another", "[unit]") {
   scripted_model outer{call("ask", R"({"message":"where?"})"), say("there").after("third shelf")};
   auto const desk = agent{outer}.with(agent{inner}.ask("ask", "Asks."));
   CHECK(desk.run("book?")->output == "there");
+}
+
+TEST_CASE("an agent asked for a type answers in that type, or its call fails", "[unit]") {
+  scripted_model inner{say(R"({"a":1,"b":2})"), say("one and two")};
+  scripted_model outer{call("ask", R"({"message":"which?"})"), call("ask", R"({"message":"again?"})").after(R"("b":2)"),
+                       say("sorry").after("failed")};
+  auto const desk = agent{outer}.with(agent{inner}.ask<add_in>("ask", "Asks."));
+  CHECK(desk.run("numbers?")->output == "sorry");
+  CHECK(inner.finish());
+  for (auto const& request : inner.requests()) CHECK(request.output_schema == schema_of<add_in>());
+}
+
+TEST_CASE("a commit that the disk does not take in time ends the run; the answer is not lost", "[unit]") {
+  wherry_test::temp_dir folder;
+  store db{folder.path()};
+  auto const session = db.scope({.tenant = "t", .user = "u"}).session("s");
+  scripted_model fake{say("yes")};
+  auto const desk = agent{fake}.limits({.commit_time = std::chrono::milliseconds(20)});
+  auto run = desk.start("ready?", session);
+  while (auto event = run.next())
+    if (std::holds_alternative<step_finished>(*event)) break;
+
+  // Commits are written on the shared pool. Here all its threads are busy, as they are when a disk hangs.
+  std::promise<void> released;
+  auto const wait = released.get_future().share();
+  runtime loop;
+  constexpr std::size_t threads = compute_pool_options{}.threads_max;
+  for (std::size_t i = 0; i < threads; ++i) {
+    auto work = [wait] { wait.wait(); };
+    loop.spawn([](std::function<void()> job) -> task<void> {
+      auto const done = co_await offload(compute_pool::shared(), std::move(job), "a disk that hangs");
+      CHECK(done);
+    }(work));
+  }
+  std::thread others([&] { loop.run(); });
+  while (compute_pool::shared().stats().busy < threads) std::this_thread::yield();
+
+  auto const outcome = run.result();
+  released.set_value();
+  others.join();
+  REQUIRE_FALSE(outcome);
+  CHECK(outcome.error().is(errc::store_failed));
+  CHECK_THAT(outcome.error().message, Catch::Matchers::ContainsSubstring("commit_time"));
+  CHECK_THAT(outcome.error().unsaved, Catch::Matchers::ContainsSubstring("yes"));
 }
 
 TEST_CASE("two threads run one agent on one store and one model", "[unit]") {

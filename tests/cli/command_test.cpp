@@ -340,6 +340,45 @@ TEST_CASE("on a terminal lines are edited, and NO_COLOR leaves no colour", "[uni
   CHECK(plain.seen().find('\x1b') == std::string::npos);
 }
 
+TEST_CASE("a chat asks about the calls that wait, and goes on with what is said", "[unit]") {
+  temp_dir const folder;
+  auto const store = (folder.path() / "store").string();
+  auto const file = write_file(folder, waits_for_approval);
+  REQUIRE(wherry_test::wherry({"run", file, "--store", store}).code == 3);
+  std::vector<std::string> const line{"chat", "--session", "s",   "--store",      store, "--tools",
+                                      "dice", "--confirm", "all", "--max-tokens", "96"};
+  {
+    process left(line, process::on::terminal);
+    REQUIRE(left.wait_for("wants to call dice"));
+    REQUIRE(left.wait_for("lways this tool: "));
+    left.write("maybe\n");
+    REQUIRE(left.wait_for("lets the call wait"));
+    left.write("\x04");  // Ctrl-D: the call goes on waiting
+    CHECK(left.end() == 0);
+  }
+  CHECK_THAT(wherry_test::wherry({"session", "show", "s", "--store", store}).err,
+             ContainsSubstring("waits for approval: dice"));
+  process chat(line, process::on::terminal);
+  REQUIRE(chat.wait_for("lways this tool: "));
+  chat.write("always\n");
+  REQUIRE(chat.wait_for("tokens/s"));
+  chat.write("/quit\n");
+  CHECK(chat.end() == 0);
+  auto const shown = wherry_test::wherry({"session", "show", "s", "--store", store});
+  CHECK(shown.err.find("waits for approval") == std::string::npos);
+  CHECK_THAT(wherry_test::wherry({"session", "export", "s", "--store", store}).out, ContainsSubstring("approved"));
+}
+
+TEST_CASE("from a pipe nobody is asked: the call waits and the exit code says so", "[unit]") {
+  temp_dir const folder;
+  auto const store = (folder.path() / "store").string();
+  REQUIRE(wherry_test::wherry({"run", write_file(folder, waits_for_approval), "--store", store}).code == 3);
+  auto const r = wherry_test::wherry({"chat", "--session", "s", "--store", store}, "/context\n");
+  CHECK(r.code == 0);
+  CHECK_THAT(wherry_test::wherry({"session", "show", "s", "--store", store}).err,
+             ContainsSubstring("waits for approval: dice"));
+}
+
 TEST_CASE("Ctrl-C ends the answer, not the chat", "[unit]") {
   temp_dir const folder;
   // With this seed the answer has some 3,000 tokens: more events than a pipe holds, so that it cannot end unread.

@@ -243,6 +243,23 @@ json to_json(message const& m) {
   return out;
 }
 
+json to_json(tool_call const& call) {
+  json j;
+  j["id"] = utf8_repaired(call.id);
+  j["name"] = utf8_repaired(call.name);
+  j["arguments"] = utf8_repaired(call.arguments);
+  return j;
+}
+
+json to_json(tool_result const& r) {
+  json j;
+  j["call_id"] = utf8_repaired(r.call_id);
+  j["name"] = utf8_repaired(r.name);
+  j["content"] = utf8_repaired(r.content);
+  j["failed"] = r.failed;
+  return j;
+}
+
 std::string to_json_text(message const& m) {
   // Text, calls and results are what a session writes at every step; the rarer parts go through json.
   std::string out;

@@ -38,6 +38,9 @@ struct run_limits {
   std::size_t step_tokens = 1'024;    ///< Answer tokens of one step.
   std::size_t tool_calls = 64;        ///< Calls dispatched.
   std::chrono::milliseconds time = std::chrono::seconds{300};  ///< Wall clock, from start to outcome.
+  /// How long one synced commit may take, also the last one, after `time`. A disk that takes longer ends the run with
+  /// errc::store_failed: what was to be committed may still reach the disk later, as after a crash.
+  std::chrono::milliseconds commit_time = std::chrono::seconds{30};
 };
 
 /// An answer to a pending call, bound to that very call: its id, tool and arguments.
@@ -97,8 +100,12 @@ class agent {
   std::shared_ptr<model> const& llm() const noexcept;
   std::vector<tool_spec> const& tools() const noexcept;  ///< Sorted by name.
 
-  /// This agent as a tool of another: the tool's name and description are given, its argument is one message.
-  tool ask(std::string tool_name, std::string description) const;
+  /// This agent as a tool of another: the tool's name and description are given, its argument is one message. What it
+  /// answers is a T, as in run<T>: text as it is, anything else as JSON of T's schema.
+  template <class T = std::string>
+  tool ask(std::string tool_name, std::string description) const {
+    return ask_for(std::move(tool_name), std::move(description), output_contract::of<T>());
+  }
 
   /// Runs to the outcome on the calling thread.
   /// Fails with: see run<T>::result; errc::would_block_loop on a thread that runs an event loop (use async_run).
@@ -150,6 +157,7 @@ class agent {
 
  private:
   explicit agent(std::shared_ptr<definition const> d) : definition_(std::move(d)) {}
+  tool ask_for(std::string tool_name, std::string description, output_contract output) const;
   detail::run_base begin(message text, std::optional<session> in, output_contract output) const;
   detail::run_base begin_resumed(session const& in, std::vector<call_answer> answers, output_contract output) const;
 

@@ -1,10 +1,10 @@
 #pragma once
 // Time: UTC milliseconds for what is written down, the steady clock for deadlines.
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -35,8 +35,7 @@ class manual_clock final : public clock {
   void advance(std::chrono::milliseconds by);
 
  private:
-  mutable std::mutex mutex_;
-  utc_ms now_;
+  std::atomic<utc_ms> now_;
 };
 
 /// A deadline on the steady clock. The default is "none": such a wait is bounded by the caller's own limits.

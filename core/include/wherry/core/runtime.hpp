@@ -5,6 +5,7 @@
 
 #include <wherry/core/clock.hpp>
 #include <wherry/core/result.hpp>
+#include <wherry/core/stop_source.hpp>
 #include <wherry/core/task.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -97,22 +98,6 @@ task<typename detail::flat_result<R>::type> offload(compute_pool pool, F work, s
     co_return std::move(*shared->value);
   }
 }
-
-/// Tells work under way to end; a cheap copyable handle, safe from any thread and more than once.
-class stop_source {
- public:
-  stop_source();
-  void stop() const noexcept;
-  bool stopped() const noexcept;
-
-  /// Calls `wake` once when stop() is called, at once when it was; on the stopping thread. An empty function
-  /// forgets the earlier one. There is one waker at a time.
-  void on_stop(std::function<void()> wake) const;
-
- private:
-  struct impl;
-  std::shared_ptr<impl> impl_;
-};
 
 namespace detail {
 enum class wait_end { finished, expired, cancelled };

@@ -118,6 +118,12 @@ result<message> message_from_json(json const& j);
 /// The compact text of to_json(m), written directly.
 std::string to_json_text(message const& m);
 
+/// {"id","name","arguments"}: a call by itself, as events, journals and approvals show it. Bytes that are not UTF-8
+/// become U+FFFD; only a message keeps them exactly.
+json to_json(tool_call const& call);
+/// {"call_id","name","content","failed"}, likewise.
+json to_json(tool_result const& r);
+
 /// A tool as a model sees it.
 struct tool_spec {
   std::string name;

@@ -9,6 +9,7 @@
 //
 // A tool of the tools room is taken as it is: server.add(wherry::tool(...)).
 
+#include <wherry/core/runtime.hpp>
 #include <wherry/mcp/context.hpp>
 #include <wherry/mcp/detail/bind.hpp>
 #include <wherry/tools/tool.hpp>

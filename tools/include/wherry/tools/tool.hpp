@@ -11,7 +11,7 @@
 
 #include <wherry/core/clock.hpp>
 #include <wherry/core/result.hpp>
-#include <wherry/core/runtime.hpp>
+#include <wherry/core/stop_source.hpp>
 #include <wherry/core/task.hpp>
 #include <wherry/llm/message.hpp>
 #include <wherry/llm/schema.hpp>

@@ -1,6 +1,7 @@
 #pragma once
 // Runs the calls of one step: checks, asks, journals, dispatches, waits no longer than agreed.
 
+#include <wherry/core/runtime.hpp>
 #include <wherry/tools/approval_policy.hpp>
 #include <wherry/tools/effect_journal.hpp>
 #include <wherry/tools/tool_registry.hpp>
