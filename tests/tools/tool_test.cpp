@@ -1,5 +1,7 @@
 #include <wherry/tools/tool.hpp>
 
+#include <wherry/core/runtime.hpp>
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <memory>
