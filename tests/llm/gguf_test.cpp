@@ -213,7 +213,7 @@ TEST_CASE("tensor shapes and places are checked before use", "[unit]") {
   CHECK_THAT(refusal(one({half, half})), ContainsSubstring("too large"));
   CHECK_THAT(refusal(one({half, half / 2})), ContainsSubstring("too large"));  // fits only until multiplied by 4 bytes
   auto const message = refusal(one({256}, 16), errc::unsupported);
-  CHECK_THAT(message, ContainsSubstring("type 16") && ContainsSubstring("Q4_K"));
+  CHECK_THAT(message, ContainsSubstring("IQ2_XXS (type 16)") && ContainsSubstring("Q4_K"));
 }
 
 TEST_CASE("the declared alignment places the data", "[unit]") {

@@ -3,6 +3,7 @@
 #include "gguf/format.hpp"
 
 #include <array>
+#include <utility>
 
 namespace wherry::inline v0 {
 namespace {
@@ -24,6 +25,26 @@ constexpr std::array type_rows{
     type_row{tensor_type::iq4_xs, "IQ4_XS", {256, 136}}, type_row{tensor_type::mxfp4, "MXFP4", {32, 17}},
 };
 
+// What other files may hold, so that an error can name it.
+constexpr std::array<std::pair<std::uint32_t, char const*>, 18> other_names{{{9, "Q8_1"},
+                                                                             {15, "Q8_K"},
+                                                                             {16, "IQ2_XXS"},
+                                                                             {17, "IQ2_XS"},
+                                                                             {18, "IQ3_XXS"},
+                                                                             {19, "IQ1_S"},
+                                                                             {21, "IQ3_S"},
+                                                                             {22, "IQ2_S"},
+                                                                             {24, "I8"},
+                                                                             {25, "I16"},
+                                                                             {26, "I32"},
+                                                                             {27, "I64"},
+                                                                             {28, "F64"},
+                                                                             {29, "IQ1_M"},
+                                                                             {34, "TQ1_0"},
+                                                                             {35, "TQ2_0"},
+                                                                             {4, "Q4_2"},
+                                                                             {5, "Q4_3"}}};
+
 type_row const* find_row(tensor_type type) noexcept {
   for (auto const& row : type_rows)
     if (row.type == type) return &row;
@@ -33,8 +54,12 @@ type_row const* find_row(tensor_type type) noexcept {
 }  // namespace
 
 std::string to_string(tensor_type type) {
-  auto const* row = find_row(type);
-  return row ? row->name : "type " + std::to_string(static_cast<std::uint32_t>(type));
+  if (auto const* row = find_row(type)) return row->name;
+  auto const number = static_cast<std::uint32_t>(type);
+  auto const numbered = "type " + std::to_string(number);
+  for (auto const& [other, name] : other_names)
+    if (other == number) return std::string(name) + " (" + numbered + ")";
+  return numbered;
 }
 
 block_layout layout_of(tensor_type type) noexcept {

@@ -36,7 +36,7 @@ enum class tensor_type : std::uint32_t {
   mxfp4 = 39
 };
 
-/// "F16", "Q8_0", ... ; "type 77" for an unknown number.
+/// "F16", "Q8_0", ...; "IQ2_XXS (type 16)" for one that this build cannot read, "type 77" for an unknown number.
 std::string to_string(tensor_type type);
 
 /// Elements per block and bytes per block (F32: 1 and 4; Q8_0: 32 and 34). {0, 0} for a type this build cannot read.
