@@ -44,8 +44,7 @@ render_options options_for(std::string const& name) {
   options.eos_token = "</s>";
   options.lenient = true;  // as a model renders
   options.clock = std::make_shared<manual_clock>(1'764'000'000'000);
-  if (name == "fireworks-ai-llama-3-firefunction-v2")
-    options.variables.text = R"({"functions": "[]", "datetime": "2025-11-24"})";
+  if (name == "fireworks-ai-llama-3-firefunction-v2") options.variables.text = R"({"datetime": "2025-11-24"})";
   return options;
 }
 
@@ -229,7 +228,9 @@ TEST_CASE("a control token in data is never the template's, wherever it stands, 
       REQUIRE(harmless.has_value());
       // Templates look for these in what the assistant said, and then write them themselves.
       auto const rewritten = [&](std::string const& spelling) {
-        bool const assistants = std::string_view(place) == "assistant" || std::string_view(place) == "reasoning";
+        static constexpr std::array<std::string_view, 5> spoken = {"assistant", "reasoning", "tool name",
+                                                                   "argument name", "argument"};
+        bool const assistants = std::find(spoken.begin(), spoken.end(), place) != spoken.end();
         return assistants && spelling.find("think") != std::string::npos;
       };
       for (auto const& spelling : control) {
@@ -358,4 +359,97 @@ TEST_CASE("the plain template replays answers as the model wrote them", "[templa
         "Result of f: one\n"
         "Assistant:{\"output\":{\"y\":2}}\n"
         "Assistant:");
+}
+
+TEST_CASE("what a published template has no place for is shown all the same", "[template]") {
+  for (auto const& name : template_names()) {
+    INFO(name);
+    auto const chat = load_template(name);
+    std::vector<message> conversation = {
+        message::system("SYSTEM-TEXT"),
+        message::user("USER-TEXT"),
+        {role::assistant,
+         {tool_call{"callabcde", "forecast", R"({"city":"FIRST-CITY"})"},
+          tool_call{"callabcdf", "convert", R"({"amount":98765})"}}},
+        {role::tool,
+         {tool_result{"callabcde", "forecast", "FIRST-RESULT"}, tool_result{"callabcdf", "convert", "SECOND-RESULT"}}}};
+    auto const pieces = render_chat(chat, conversation, two_tools("TOOL-TEXT"), options_for(name));
+    if (!pieces) {
+      FAIL_CHECK(pieces.error());
+      continue;
+    }
+    auto const prompt = joined(*pieces);
+    INFO(prompt);
+    // Nemo's template shows the system message beside the last user's, and only when that is the last of all.
+    bool const hides_system = name == "mistralai-Mistral-Nemo-Instruct-2407";
+    CHECK((hides_system || prompt.find("SYSTEM-TEXT") != std::string::npos));
+    for (auto const* text : {"USER-TEXT", "TOOL-TEXT", "FIRST-CITY", "98765", "FIRST-RESULT", "SECOND-RESULT"})
+      CHECK(prompt.find(text) != std::string::npos);
+    CHECK(prompt.find("98765") < prompt.find("SECOND-RESULT"));
+    CHECK(prompt.find("FIRST-CITY") < prompt.find("FIRST-RESULT"));
+  }
+}
+
+TEST_CASE("blocks are templates that a program can replace", "[template]") {
+  auto const chat = chat_template::parse("{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}").value();
+  std::vector<message> const messages = {message::user("hi")};
+  auto const tools = two_tools("d");
+  auto const built_in = joined(*render_chat(chat, messages, tools));
+  CHECK(built_in.starts_with("[system]You can call tools."));
+  CHECK(built_in.find("\n{\"tool\":\"NAME\",\"arguments\":{\"ARGUMENT\": \"VALUE\"}}\n") != std::string::npos);
+  CHECK(built_in.ends_with("[user]hi"));
+  render_options options;
+  options.tool_block = "T:{{ tools | map(attribute='function.name') | join(',') }}";
+  CHECK(joined(*render_chat(chat, messages, tools, options)) == "[system]T:forecast,convert[user]hi");
+  options.tool_block = "";
+  CHECK(joined(*render_chat(chat, messages, tools, options)) == "[user]hi");
+  options.output_schema = raw_json{R"({"type":"string"})"};
+  options.tool_block = "S:{{ output_schema | tojson }} {{ output_form }}";
+  CHECK(joined(*render_chat(chat, messages, {}, options)) ==
+        R"([system]S:{"type": "string"} {"output":...} with JSON[user]hi)");
+  options.tool_block = "{{ broken";
+  CHECK(render_chat(chat, messages, tools, options).error().is(errc::parse_error));
+}
+
+TEST_CASE("results stand in a user's message where a template knows no tool messages", "[template]") {
+  auto const chat = chat_template::parse(
+                        "{% for m in messages %}{% if m.role != 'tool' %}[{{ m.role }}]{{ m.content }}{% endif "
+                        "%}{% endfor %}")
+                        .value();
+  std::vector<message> const messages = {
+      message::user("hi"),
+      {role::assistant, {tool_call{"c", "f", "{}"}}},
+      {role::tool, {tool_result{"c", "f", "one"}, tool_result{"d", "g", "<|two|>"}}}};
+  auto const pieces = render_chat(chat, messages).value();
+  CHECK(joined(pieces) ==
+        "[user]hi[assistant]{\"tool\":\"f\",\"arguments\":{}}[user]Result of f: one\nResult of g: <|two|>");
+  for (auto const& piece : pieces)
+    if (piece.origin == text_origin::from_template) CHECK(piece.text.find("<|two|>") == std::string::npos);
+  render_options options;
+  options.result_block = "{{ results | length }} results";
+  CHECK(joined(*render_chat(chat, messages, {}, options)).ends_with("[user]2 results"));
+}
+
+TEST_CASE("a template that shows one call a message gets each call with its result", "[template]") {
+  auto const chat = chat_template::parse(
+                        "{% for m in messages %}[{{ m.role }}]{% if m.tool_calls %}{{ "
+                        "m.tool_calls[0].function.name }}{{ m.tool_calls[0].function.arguments | tojson }}{% else "
+                        "%}{{ m.content }}{% endif %}{% endfor %}")
+                        .value();
+  std::vector<message> const messages = {
+      message::user("hi"),
+      {role::assistant,
+       {text_part{"t"}, tool_call{"c", "f", "{}"}, tool_call{"d", "g", "{}"}, tool_call{"e", "h", "{}"}}},
+      {role::tool, {tool_result{"d", "g", "two"}, tool_result{"c", "f", "one"}, tool_result{"x", "i", "more"}}}};
+  CHECK(joined(*render_chat(chat, messages)) ==
+        "[user]hi[assistant]f{}[tool]one[assistant]g{}[tool]two[assistant]h{}[tool]more");
+}
+
+TEST_CASE("a system message that a template refuses stands before the first user's", "[template]") {
+  auto const chat = chat_template::parse(
+                        "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no') }}{% endif "
+                        "%}[{{ m.role }}]{{ m.content }}{% endfor %}")
+                        .value();
+  std::vector<message> const messages = {message::system("Be kind."), message::user("hi")};
+  CHECK(joined(*render_chat(chat, messages)) == "[user]Be kind.\n\nhi");
 }

@@ -163,14 +163,9 @@ result<chat_answer> read_bytewise(std::string_view text, answer_family row, answ
 
 // What the assistant said in a rendered conversation, without the header before it.
 std::string spoken_part(chat_template const& chat, std::vector<message> conversation, render_options options,
-                        std::vector<tool_spec> tools) {
+                        std::vector<tool_spec> const& tools) {
   options.add_generation_prompt = false;
-  auto rendered = render_chat(chat, conversation, tools, options);
-  if (!rendered) {  // MiroThinker's template fails as soon as there are tools
-    tools.clear();
-    rendered = render_chat(chat, conversation, tools, options);
-  }
-  auto const whole = joined(rendered.value());
+  auto const whole = joined(render_chat(chat, conversation, tools, options).value());
   if (auto const action = whole.find("Action:\n```json\n[\n    {\n        \"tool_name\": \"");
       action != std::string::npos) {
     // Command R's template goes on with instructions behind the calls.

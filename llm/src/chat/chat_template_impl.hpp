@@ -5,6 +5,9 @@
 #include <wherry/llm/chat_template.hpp>
 
 #include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +26,35 @@ struct marked_values {
   std::vector<std::pair<std::string, std::vector<prompt_piece>>> variables;
 };
 
+// Templates disagree on how a call looks: some test whether the content is none, some fail when it is; some paste
+// arguments as text.
+struct call_shape {
+  bool null_content;
+  bool text_arguments;
+};
+
+/// What a template was found to show. Asked when needed, and kept.
+struct template_abilities {
+  std::optional<std::optional<call_shape>>
+      calls;  ///< The first shape in which it shows a call; none where it shows none.
+  std::optional<bool> parallel;
+  std::optional<bool> results;
+  std::optional<bool> tools;
+  std::optional<bool> system;
+};
+
+/// By what they depend on: the options, and whether there are tools.
+class ability_cache {
+ public:
+  template_abilities get(std::string const& key);
+  void put(std::string const& key, template_abilities const& found);
+
+ private:
+  static constexpr std::size_t kept_max = 8;
+  std::mutex mutex_;
+  std::vector<std::pair<std::string, template_abilities>> kept_;  // latest last
+};
+
 }  // namespace wherry::inline v0::detail::chat
 
 namespace wherry::inline v0 {
@@ -30,6 +62,7 @@ namespace wherry::inline v0 {
 struct chat_template::impl {
   std::string source;
   detail::chat::block body;
+  std::unique_ptr<detail::chat::ability_cache> known = std::make_unique<detail::chat::ability_cache>();
 
   result<std::vector<prompt_piece>> render(json const& context, render_options const& options,
                                            detail::chat::context_trust trust,

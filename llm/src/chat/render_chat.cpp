@@ -11,8 +11,10 @@
 namespace wherry::inline v0 {
 namespace {
 
+using detail::chat::call_shape;
 using detail::chat::context_trust;
 using detail::chat::marked_values;
+using detail::chat::template_abilities;
 using detail::chat::template_access;
 using pieces = std::vector<prompt_piece>;
 
@@ -20,12 +22,6 @@ constexpr char const* where = "chat.render";
 constexpr char const* marker = "wherry-probe";
 constexpr char const* second_marker = "wherry-second";
 
-// Templates disagree on how a call looks: some test whether the content is none, some fail when it is; some paste
-// arguments as text.
-struct call_shape {
-  bool null_content;
-  bool text_arguments;
-};
 constexpr std::array<call_shape, 4> call_shapes = {{{false, false}, {true, false}, {false, true}, {true, true}}};
 
 void add(pieces& out, std::string text, text_origin origin) {
@@ -95,25 +91,24 @@ std::vector<tool_result> results_of(message const& m) {
 // One conversation on its way into a template.
 class conversation {
  public:
-  conversation(chat_template::impl const& chat, render_options const& options)
-      : chat_(chat), options_(options), family_(family_of(chat.source)) {}
+  conversation(chat_template::impl const& chat, render_options const& options, bool tools_by_template = true)
+      : chat_(chat), options_(options), family_(family_of(chat.source)), tools_by_template_(tools_by_template) {}
 
   result<pieces> render(std::span<message const> messages, std::span<tool_spec const> tools) {
     if (auto ready = prepare_context(tools); !ready) return ready.error();
-    bool const calls =
-        std::any_of(messages.begin(), messages.end(), [](auto const& m) { return !m.tool_calls().empty(); });
-    bool const parallel =
-        std::any_of(messages.begin(), messages.end(), [](auto const& m) { return m.tool_calls().size() > 1; });
-    if (calls) find_call_shape();
-    if (parallel && shows_calls_) shows_parallel_ = probe_parallel();
-    bool const results =
-        std::any_of(messages.begin(), messages.end(), [](auto const& m) { return !results_of(m).empty(); });
-    if (results) shows_results_ = probe_results();
-    for (auto const& m :
-         shows_calls_ && !shows_parallel_ ? one_call_each(messages) : std::vector(messages.begin(), messages.end()))
+    key_ = std::string(options_.lenient ? "l" : "s") + (tools.empty() ? "-" : "t") + options_.variables.text;
+    able_ = chat_.known->get(key_);
+    for (auto const& m : messages) {
+      if (!m.tool_calls().empty() && !able_.calls) able_.calls = probe_calls();
+      if (m.tool_calls().size() > 1 && shows_calls() && !able_.parallel) able_.parallel = probe_parallel();
+      if (!results_of(m).empty() && !able_.results) able_.results = probe_results();
+    }
+    bool const split = shows_calls() && !able_.parallel.value_or(true);
+    for (auto const& m : split ? one_call_each(messages) : std::vector(messages.begin(), messages.end()))
       if (auto added = add_message(m); !added) return added.error();
     if (auto shown = show_blocks(tools); !shown) return shown.error();
     place_system();
+    chat_.known->put(key_, able_);
     context_["messages"] = std::move(messages_);
     return chat_.render(context_, options_, context_trust::roles_are_template, marked_);
   }
@@ -132,9 +127,9 @@ class conversation {
     if (!tools.empty()) {
       auto specs = tools_json(tools);
       if (!specs) return specs.error();
-      add_own_names(*specs);
       context_["tools"] = std::move(*specs);
     }
+    add_own_names();
     if (options_.output_schema) {
       auto schema = parse_json(options_.output_schema->text);
       if (!schema) return error(errc::parse_error, "the output schema is no JSON: " + schema.error().message, where);
@@ -145,8 +140,9 @@ class conversation {
   }
 
   // A few templates look for the tools under names of their own.
-  void add_own_names(json const& specs) {
-    if (chat_.source.find("xml_tools") != std::string::npos && !context_.contains("xml_tools"))
+  void add_own_names() {
+    json const specs = context_.value("tools", json::array());
+    if (!specs.empty() && chat_.source.find("xml_tools") != std::string::npos && !context_.contains("xml_tools"))
       context_["xml_tools"] = specs;
     if (chat_.source.find("functools[") != std::string::npos && !context_.contains("functions"))
       context_["functions"] = to_text(specs);
@@ -166,39 +162,38 @@ class conversation {
   static json probe_call(char const* id, char const* value, call_shape shape) {
     return call_json({id, "probe", "{\"probe\":\"" + std::string(value) + "\"}"}, shape);
   }
-  static json probe_calls(std::vector<json> calls, call_shape shape) {
+  static json probe_answer(std::vector<json> calls, call_shape form) {
     json out = {{"role", "assistant"}};
-    out["content"] = shape.null_content ? json(nullptr) : json("");
+    out["content"] = form.null_content ? json(nullptr) : json("");
     out["tool_calls"] = std::move(calls);
     return out;
   }
   static json probe_result(char const* id, char const* content) { return result_json({id, "probe", content}); }
   static json probe_user() { return {{"role", "user"}, {"content", "-"}}; }
 
+  bool shows_calls() const { return able_.calls && *able_.calls; }
+  call_shape shape() const { return shows_calls() ? **able_.calls : call_shapes[0]; }
+
   // The first shape in which this template shows a call with its arguments.
-  void find_call_shape() {
-    for (auto const shape : call_shapes) {
-      json const messages = json::array(
-          {probe_user(), probe_calls({probe_call("callprobe", marker, shape)}, shape), probe_result("callprobe", "-")});
-      if (!shows(messages, marker)) continue;
-      shape_ = shape;
-      shows_calls_ = true;
-      return;
+  std::optional<call_shape> probe_calls() const {
+    for (auto const form : call_shapes) {
+      json const answer = probe_answer({probe_call("callprobe", marker, form)}, form);
+      if (shows(json::array({probe_user(), answer, probe_result("callprobe", "-")}), marker)) return form;
     }
-    shows_calls_ = false;
+    return std::nullopt;
   }
 
   bool probe_parallel() const {
-    json const calls =
-        probe_calls({probe_call("callprobe", marker, shape_), probe_call("callprob2", second_marker, shape_)}, shape_);
-    return shows(json::array({probe_user(), calls, probe_result("callprobe", "-"), probe_result("callprob2", "-")}),
+    json const answer = probe_answer(
+        {probe_call("callprobe", marker, shape()), probe_call("callprob2", second_marker, shape())}, shape());
+    return shows(json::array({probe_user(), answer, probe_result("callprobe", "-"), probe_result("callprob2", "-")}),
                  second_marker);
   }
 
   bool probe_results() const {
-    json call = shows_calls_ ? probe_calls({probe_call("callprobe", "-", shape_)}, shape_)
-                             : json{{"role", "assistant"}, {"content", "-"}};
-    return shows(json::array({probe_user(), std::move(call), probe_result("callprobe", marker)}), marker);
+    json answer = shows_calls() ? probe_answer({probe_call("callprobe", "-", shape())}, shape())
+                                : json{{"role", "assistant"}, {"content", "-"}};
+    return shows(json::array({probe_user(), std::move(answer), probe_result("callprobe", marker)}), marker);
   }
 
   bool probe_tools() const {
@@ -263,10 +258,10 @@ class conversation {
       if (auto added = add_results(results); !added) return added;
       if (results.size() == m.parts.size()) return {};
     }
-    auto converted = message_json(m, shape_);
+    auto converted = message_json(m, shape());
     if (!converted) return converted.error();
     auto const calls = m.tool_calls();
-    if (calls.empty() || shows_calls_) {
+    if (calls.empty() || shows_calls()) {
       push(std::move(*converted));
       return {};
     }
@@ -278,7 +273,7 @@ class conversation {
   }
 
   result<void> add_results(std::vector<tool_result> const& results) {
-    if (shows_results_) {
+    if (able_.results.value_or(true)) {
       for (auto const& r : results) push(result_json(r));
       return {};
     }
@@ -309,7 +304,8 @@ class conversation {
 
   // Tools and output schema, where the template shows them not.
   result<void> show_blocks(std::span<tool_spec const> tools) {
-    bool const tools_missing = !tools.empty() && !probe_tools();
+    if (!tools.empty() && !able_.tools) able_.tools = probe_tools();
+    bool const tools_missing = !tools.empty() && !(tools_by_template_ && *able_.tools);
     bool const schema_missing = options_.output_schema && chat_.source.find("output_schema") == std::string::npos;
     if (!tools_missing && !schema_missing) return {};
     json context = json::object();
@@ -324,6 +320,7 @@ class conversation {
     auto block = render_block(options_.tool_block, tool_block_source, context, marked);
     if (!block) return block.error();
     if (block->empty()) return {};
+    context_.erase("tools");  // a template that shows none may still fail over them
     if (messages_.empty() || messages_[0]["role"] != "system") {
       messages_.insert(messages_.begin(), json{{"role", "system"}, {"content", ""}});
       std::map<std::size_t, pieces> moved;
@@ -345,8 +342,9 @@ class conversation {
 
   // A system message that the template refuses or hides goes before the first user's.
   void place_system() {
-    if (messages_.size() < 2 || messages_[0]["role"] != "system" || messages_[1]["role"] != "user" || probe_system())
-      return;
+    if (messages_.size() < 2 || messages_[0]["role"] != "system" || messages_[1]["role"] != "user") return;
+    if (!able_.system) able_.system = probe_system();
+    if (*able_.system) return;
     append_to(0, "", {});
     pieces system = std::move(marked_.contents[0]);
     append_to(1, "", {});
@@ -364,20 +362,42 @@ class conversation {
   chat_template::impl const& chat_;
   render_options const& options_;
   answer_family const family_;
+  bool const tools_by_template_;  // where it can
   json context_;
   json messages_ = json::array();
   marked_values marked_;
-  call_shape shape_ = call_shapes[0];
-  bool shows_calls_ = true;
-  bool shows_parallel_ = true;
-  bool shows_results_ = true;
+  std::string key_;
+  template_abilities able_;
 };
 
 }  // namespace
 
+namespace detail::chat {
+
+template_abilities ability_cache::get(std::string const& key) {
+  std::lock_guard const lock(mutex_);
+  for (auto const& [known, abilities] : kept_)
+    if (known == key) return abilities;
+  return {};
+}
+
+void ability_cache::put(std::string const& key, template_abilities const& found) {
+  std::lock_guard const lock(mutex_);
+  std::erase_if(kept_, [&](auto const& entry) { return entry.first == key; });
+  kept_.emplace_back(key, found);
+  if (kept_.size() > kept_max) kept_.erase(kept_.begin());
+}
+
+}  // namespace detail::chat
+
 result<std::vector<prompt_piece>> render_chat(chat_template const& chat, std::span<message const> messages,
                                               std::span<tool_spec const> tools, render_options const& options) {
-  return conversation(template_access::of(chat), options).render(messages, tools);
+  auto const& source = template_access::of(chat);
+  auto rendered = conversation(source, options).render(messages, tools);
+  if (rendered || tools.empty() || !options.lenient) return rendered;
+  // Some templates fail over tools that lack what theirs had, a description for example.
+  auto in_block = conversation(source, options, false).render(messages, tools);
+  return in_block ? in_block : rendered;
 }
 
 }  // namespace wherry::inline v0
