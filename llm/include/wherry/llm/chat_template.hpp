@@ -128,10 +128,10 @@ extern std::string_view const result_block_source;
 ///
 /// Nothing is left out silently: calls that a template does not show are written into the message's text in the syntax
 /// of its family (answer_family::replay); tools, the output schema and results are shown in blocks (see tool_block and
-/// result_block); a system message that a template refuses stands before the first user message. When lenient, tools that
-/// a template fails over are shown in the block too.
-/// Fails with: what chat_template::render fails with; errc::model_refused_part for images, sound and files;
-/// errc::parse_error for an input_schema or variables that are not JSON.
+/// result_block); a system message that a template refuses stands before the first user message. When lenient, tools
+/// that a template fails over are shown in the block too. Fails with: what chat_template::render fails with;
+/// errc::model_refused_part for images, sound and files; errc::parse_error for an input_schema or variables that are
+/// not JSON.
 result<std::vector<prompt_piece>> render_chat(chat_template const& chat, std::span<message const> messages,
                                               std::span<tool_spec const> tools = {},
                                               render_options const& options = {});
