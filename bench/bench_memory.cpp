@@ -1,6 +1,8 @@
 // What the memory is worth: how well it finds, how fast it is, what it costs to be durable.
 //
 //   bench_memory quality [--only locomo|beam|cranfield] [--set NAME=VALUE]...   needs $WHERRY_SHARED
+//   bench_memory durability
+//   bench_memory speed [--only recall|graph|open] [--vectors N] [--records N]
 //
 // --set changes a knob of recall (k1_short b_short k1_long b_long title phrase neighbour thread recency), to see what
 // each is worth. Exit status 1 when a bar does not hold.
@@ -34,7 +36,7 @@ void set(bench_memory::quality_options& o, std::string const& assignment) {
 }
 
 int usage() {
-  std::cerr << "usage: bench_memory quality [--only NAME] [--set KNOB=VALUE]...\n";
+  std::cerr << "usage: bench_memory quality|durability|speed [--only NAME] [--set KNOB=VALUE]...\n";
   return 2;
 }
 
@@ -44,8 +46,11 @@ int main(int argc, char** argv) {
   if (argc < 2) return usage();
   std::string const part = argv[1];
   bench_memory::quality_options quality;
+  bench_memory::speed_options speed;
   for (int i = 2; i + 1 < argc; i += 2) {
-    if (std::strcmp(argv[i], "--only") == 0) quality.only = argv[i + 1];
+    if (std::strcmp(argv[i], "--only") == 0) quality.only = speed.only = argv[i + 1];
+    if (std::strcmp(argv[i], "--vectors") == 0) speed.vectors = std::strtoull(argv[i + 1], nullptr, 10);
+    if (std::strcmp(argv[i], "--records") == 0) speed.records = std::strtoull(argv[i + 1], nullptr, 10);
     if (std::strcmp(argv[i], "--set") == 0) set(quality, argv[i + 1]);
   }
   auto name = (std::filesystem::temp_directory_path() / "bench_memory-XXXXXX").string();
@@ -53,6 +58,10 @@ int main(int argc, char** argv) {
   bool held = false;
   if (part == "quality")
     held = bench_memory::quality(name, quality);
+  else if (part == "durability")
+    held = bench_memory::durability(name);
+  else if (part == "speed")
+    held = bench_memory::speed(name, speed);
   else
     return usage();
   std::filesystem::remove_all(name);

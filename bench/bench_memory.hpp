@@ -17,6 +17,15 @@ struct quality_options {
 };
 bool quality(std::filesystem::path const& directory, quality_options const& o);
 
+bool durability(std::filesystem::path const& directory);
+
+struct speed_options {
+  std::string only = {};  ///< recall, graph or open; else all.
+  std::size_t vectors = 100'000;
+  std::size_t records = 1'000'000;
+};
+bool speed(std::filesystem::path const& directory, speed_options const& o);
+
 inline bool verdict(bool held) {
   std::printf("  %s\n", held ? "holds" : "DOES NOT HOLD");
   return held;
