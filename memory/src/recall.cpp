@@ -18,6 +18,9 @@ namespace {
 /// How many records the vector arm offers: so many for each that is asked for, at least so many.
 constexpr std::size_t vector_hits_per_hit = 2;
 constexpr std::size_t vector_hits_min = 50;
+/// Likewise the text arm.
+constexpr std::size_t text_hits_per_hit = 3;
+constexpr std::size_t text_hits_min = recall_arm_hits_max;
 
 error refused(std::string message) { return error{errc::invalid_argument, std::move(message), "recall"}; }
 
@@ -37,10 +40,7 @@ std::optional<error> refuse(recall_query const& q) {
 std::vector<std::string> words_in(text_found const& found, std::uint32_t number) {
   std::vector<std::string> out;
   for (std::size_t i = 0; i < found.terms.size(); ++i) {
-    auto const& list = *found.lists[i];
-    auto const at = std::lower_bound(list.begin(), list.end(), number,
-                                     [](posting const& p, std::uint32_t n) { return p.number < n; });
-    if (at != list.end() && at->number == number) out.push_back(found.terms[i]);
+    if (found.lists[i]->contains(number)) out.push_back(found.terms[i]);
   }
   return out;
 }
@@ -130,7 +130,8 @@ result<recall_result> scope_handle::recall(recall_query const& q) const {
   text_found text;
   std::vector<arm_hits> arms;
   if (!q.text.empty()) {
-    auto found = search_text(store, *index, totals, store.analysers.borrow()->question(q.text), filter, q.text_options);
+    auto found = search_text(store, *index, totals, store.analysers.borrow()->question(q.text), filter, q.text_options,
+                             text_hits_per_hit * q.limit + text_hits_min);
     if (!found) return found.error();
     text = std::move(*found);
     arm_hits arm{.name = "text"};
@@ -143,7 +144,7 @@ result<recall_result> scope_handle::recall(recall_query const& q) const {
     arms.push_back(std::move(*found));
   }
   auto const fused = fuse(arms, index->records(), q);
-  out.candidates = fused.candidates;
+  out.candidates = std::max(fused.candidates, text.candidates);
   std::size_t bytes = 0;
   for (auto const& candidate : fused.best) {
     if (out.hits.size() == q.limit) break;

@@ -308,7 +308,7 @@ result<ulid> scope_commit::similar_to(record const& r) {
   filter.now = now_;
   text_tuning alone;
   alone.neighbour_weight = alone.thread_weight = 0;
-  auto const found = search_text(*scope_.store, **index, scope_.totals, question, filter, alone);
+  auto const found = search_text(*scope_.store, **index, scope_.totals, question, filter, alone, similar_candidates);
   if (!found) return found.error();
   auto const mine = terms_of(r.text);
   for (std::size_t i = 0; i < std::min(found->hits.size(), similar_candidates); ++i) {

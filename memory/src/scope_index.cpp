@@ -188,11 +188,25 @@ record_filter scope_index::filter(std::vector<std::string> const& kinds, std::ve
   return out;
 }
 
-namespace {
+void posting_list::add(posting const& p) {
+  constexpr std::uint32_t most = std::numeric_limits<std::uint16_t>::max();
+  entries_.push_back({p.number, p.length, static_cast<std::uint16_t>(std::min(p.in_text, most)),
+                      static_cast<std::uint16_t>(std::min(p.in_title, most)),
+                      static_cast<std::uint32_t>(positions_.size())});
+  positions_.insert(positions_.end(), p.positions.begin(), p.positions.end());
+}
 
-std::size_t bytes_of(posting const& p) { return sizeof p + p.positions.size() * sizeof(std::uint32_t); }
+std::span<std::uint32_t const> posting_list::positions(entry const& e) const {
+  bool const last = &e == &entries_.back();
+  auto const end = last ? positions_.size() : (&e + 1)->positions_begin;
+  return std::span(positions_).subspan(e.positions_begin, end - e.positions_begin);
+}
 
-}  // namespace
+bool posting_list::contains(std::uint32_t number) const {
+  auto const at = std::lower_bound(entries_.begin(), entries_.end(), number,
+                                   [](entry const& e, std::uint32_t n) { return e.number < n; });
+  return at != entries_.end() && at->number == number;
+}
 
 result<std::shared_ptr<posting_list const>> scope_index::postings(store_state const& store, std::string const& term) {
   {
@@ -201,16 +215,15 @@ result<std::shared_ptr<posting_list const>> scope_index::postings(store_state co
       return std::shared_ptr<posting_list const>(kept->second);
   }
   auto list = std::make_shared<posting_list>();
-  std::size_t bytes = term.size() + 64;
   auto read = store.scan(family::post, posting_prefix(scope_, term), posting_prefix_end(scope_, term),
                          [&](std::string_view key, std::string_view value) -> result<bool> {
                            auto p = decode_posting(value, number_of_posting_key(key));
                            if (!p) return store.damaged("a posting of \"" + term + "\" cannot be read");
-                           bytes += bytes_of(*p);
-                           list->push_back(std::move(*p));
+                           list->add(*p);
                            return true;
                          });
   if (!read) return read.error();
+  auto const bytes = list->bytes() + term.size() + 64;
   std::lock_guard const lock(cache_mutex_);
   if (cache_bytes_ + bytes > posting_cache_bytes_max) {
     cache_.clear();
@@ -225,9 +238,10 @@ void scope_index::add_posting(std::string const& term, posting const& p) {
   auto const kept = cache_.find(term);
   if (kept == cache_.end()) return;
   auto& list = *kept->second;
-  if (!list.empty() && list.back().number >= p.number) return;  // it was read after the commit was written
-  list.push_back(p);
-  cache_bytes_ += bytes_of(p);
+  if (list.size() && list.entries().back().number >= p.number) return;  // it was read after the commit was written
+  auto const before = list.bytes();
+  list.add(p);
+  cache_bytes_ += list.bytes() - before;
 }
 
 void scope_index::forget_postings(std::string const& term) {

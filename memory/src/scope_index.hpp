@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
+#include <span>
 #include <unordered_map>
 
 namespace wherry::inline v0::memory_detail {
@@ -47,8 +48,28 @@ struct known_record {
   utc_ms since() const { return valid_from ? valid_from : created; }
 };
 
-/// The postings of a term, by number.
-using posting_list = std::vector<posting>;
+/// The postings of a term, by number; what scoring reads lies close together.
+class posting_list {
+ public:
+  struct entry {
+    std::uint32_t number;
+    std::uint32_t length;
+    std::uint16_t in_text;
+    std::uint16_t in_title;
+    std::uint32_t positions_begin;
+  };
+
+  void add(posting const& p);
+  std::vector<entry> const& entries() const { return entries_; }
+  std::size_t size() const { return entries_.size(); }
+  std::span<std::uint32_t const> positions(entry const& e) const;
+  bool contains(std::uint32_t number) const;
+  std::size_t bytes() const { return entries_.size() * sizeof(entry) + positions_.size() * sizeof(std::uint32_t); }
+
+ private:
+  std::vector<entry> entries_;
+  std::vector<std::uint32_t> positions_;
+};
 
 /// Which records may be found.
 struct record_filter {

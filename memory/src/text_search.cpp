@@ -26,7 +26,7 @@ class text_scores {
 
   void add_term(posting_list const& list, double times) {
     auto const idf = rarity(list) * times;
-    for (auto const& p : list) {
+    for (auto const& p : list.entries()) {
       if (!known(p.number)) continue;
       auto const profile = records_[p.number].profile;
       auto const& t = profile ? tuning_.long_texts : tuning_.short_texts;
@@ -39,30 +39,35 @@ class text_scores {
   /// Two terms that follow each other, wherever they do so in a text.
   void add_phrase(posting_list const& first, posting_list const& second) {
     auto const worth = tuning_.phrase_weight * std::min(rarity(first), rarity(second));
-    auto b = second.begin();
-    for (auto const& a : first) {
-      while (b != second.end() && b->number < a.number) ++b;
-      if (b == second.end()) return;
+    auto b = second.entries().begin();
+    auto const end = second.entries().end();
+    for (auto const& a : first.entries()) {
+      while (b != end && b->number < a.number) ++b;
+      if (b == end) return;
       if (b->number != a.number || !known(a.number)) continue;
-      auto at = b->positions.begin();
-      for (auto const position : a.positions) {
-        while (at != b->positions.end() && *at <= position) ++at;
-        if (at == b->positions.end() || *at != position + 1) continue;
+      auto const follow = second.positions(*b);
+      auto at = follow.begin();
+      for (auto const position : first.positions(a)) {
+        while (at != follow.end() && *at <= position) ++at;
+        if (at == follow.end() || *at != position + 1) continue;
         add(a.number, worth);
         break;
       }
     }
   }
 
-  std::vector<text_hit> hits(record_filter const& filter, std::size_t threads) {
-    auto lent = lend(threads);
-    std::vector<text_hit> out;
+  void take_hits(record_filter const& filter, std::size_t threads, std::size_t keep, text_found& into) {
+    auto const lent = lend(threads);
+    auto& hits = into.hits;
+    hits.reserve(touched_.size());
     for (auto const number : touched_)
-      if (filter.admits(records_[number])) out.push_back({number, own_[number] + lent[number], own_[number]});
-    std::sort(out.begin(), out.end(), [](text_hit const& a, text_hit const& b) {
+      if (filter.admits(records_[number])) hits.push_back({number, own_[number] + lent[number], own_[number]});
+    into.candidates = hits.size();
+    auto const best = hits.begin() + static_cast<std::ptrdiff_t>(std::min(keep, hits.size()));
+    std::partial_sort(hits.begin(), best, hits.end(), [](text_hit const& a, text_hit const& b) {
       return a.score != b.score ? a.score > b.score : a.number > b.number;
     });
-    return out;
+    hits.erase(best, hits.end());
   }
 
  private:
@@ -76,6 +81,7 @@ class text_scores {
   /// What each record is lent by its neighbours and its thread; those who have nothing of their own join touched_.
   std::vector<double> lend(std::size_t threads) {
     std::vector<double> lent(records_.size(), 0.0), best(threads, 0.0);
+    if (threads == 0) return lent;
     auto const lenders = touched_.size();
     auto const give = [&](std::uint32_t to, double score) {
       if (score <= 0) return;
@@ -110,7 +116,7 @@ class text_scores {
 
 result<text_found> search_text(store_state const& store, scope_index& index, index_totals const& totals,
                                std::vector<term_at> const& question, record_filter const& filter,
-                               text_tuning const& tuning) {
+                               text_tuning const& tuning, std::size_t keep) {
   text_found found;
   std::vector<double> times;
   std::vector<std::size_t> place;  // of each question term among the distinct ones
@@ -133,7 +139,7 @@ result<text_found> search_text(store_state const& store, scope_index& index, ind
     for (std::size_t j = i + 1; j < question.size() && question[j].position <= question[i].position + 1; ++j)
       if (question[j].position == question[i].position + 1)
         scores.add_phrase(*found.lists[place[i]], *found.lists[place[j]]);
-  found.hits = scores.hits(filter, index.threads());
+  scores.take_hits(filter, index.threads(), keep, found);
   return found;
 }
 

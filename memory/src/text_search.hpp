@@ -20,14 +20,15 @@ struct text_hit {
 };
 
 struct text_found {
-  std::vector<text_hit> hits;  ///< All records of the filter with a score, best first; equals by newest first.
+  std::vector<text_hit> hits;  ///< Records of the filter with a score, best first; equals by newest first.
+  std::size_t candidates = 0;  ///< How many there are; the best of them are above.
   std::vector<std::string> terms;
   std::vector<std::shared_ptr<posting_list const>> lists;  ///< Of the terms.
 };
 
-/// The caller holds the index's mutex, shared.
+/// The best `keep` hits. The caller holds the index's mutex, shared.
 result<text_found> search_text(store_state const& store, scope_index& index, index_totals const& totals,
                                std::vector<term_at> const& question, record_filter const& filter,
-                               text_tuning const& tuning);
+                               text_tuning const& tuning, std::size_t keep);
 
 }  // namespace wherry::inline v0::memory_detail
