@@ -1,0 +1,59 @@
+#include <wherry/agent/agent.hpp>
+#include <wherry/agent/memory_tools.hpp>
+#include <wherry/llm/scripted_model.hpp>
+#include <wherry/memory/store.hpp>
+
+#include "temp_dir.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace wherry;
+using namespace wherry_test;
+
+namespace {
+
+struct friends {
+  temp_dir dir;
+  store db{dir.path(), {.commit_durability = durability::os}};
+  scope_handle scope = db.scope({.tenant = "acme", .user = "7"});
+
+  agent with_tools(std::vector<script_line> script, memory_tool_options options = {}) const {
+    agent out{scripted_model{std::move(script)}, "Remember."};
+    for (auto& t : memory_tools(scope, options)) out = out.with(std::move(t));
+    return out;
+  }
+  std::string last_result(std::string const& tool, std::string const& arguments,
+                          memory_tool_options options = {}) const {
+    auto const r = with_tools({call(tool, arguments), say("ok")}, options).run("go");
+    REQUIRE(r);
+    for (auto const& m : r->transcript)
+      for (auto const& part : m.parts)
+        if (auto const* found = std::get_if<tool_result>(&part)) return found->content;
+    return "";
+  }
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(friends, "an agent remembers, recalls and is told what became of it") {
+  auto const seoul = R"({"fact":"The user lives in Seoul.","subject":"user","attribute":"home city"})";
+  auto const busan = R"({"fact":"The user lives in Busan.","subject":"user","attribute":"home city"})";
+  CHECK(last_result("remember", seoul) == "remembered");
+  CHECK(last_result("remember", seoul) == "known already");
+  CHECK(last_result("remember", busan) == "remembered; an earlier fact is ended");
+  auto const found = last_result("recall", R"({"question":"where does the user live"})");
+  CHECK(found.find("Busan") != std::string::npos);
+  CHECK(found.find("Seoul") == std::string::npos);
+  CHECK(last_result("recall", R"({"question":"favourite opera"})") == "nothing was found");
+  for (auto const& r : scope.records().value()) CHECK(r.origin == record_origin::agent);
+}
+
+TEST_CASE_METHOD(friends, "an agent forgets only when it may") {
+  last_result("remember", R"({"fact":"The user likes tea."})");
+  auto const id = scope.records().value().at(0).id.text();
+  auto const tools = memory_tools(scope);
+  CHECK(tools.size() == 2);
+  CHECK(last_result("forget", "{\"id\":\"" + id + "\"}", {.may_forget = true}) == "forgotten");
+  CHECK(scope.records().value().empty());
+  CHECK(last_result("forget", R"({"id":"nonsense"})", {.may_forget = true}).find("no id") != std::string::npos);
+}
