@@ -53,6 +53,16 @@ agent agent::with(tool t) const {
   }));
 }
 
+agent agent::with(result<std::vector<tool>> tools) const {
+  if (!tools)
+    return agent(changed(definition_, [&](definition& d) {
+      if (!d.broken) d.broken = std::move(tools).error();
+    }));
+  auto all = *this;
+  for (auto& t : *tools) all = all.with(std::move(t));
+  return all;
+}
+
 agent agent::limits(run_limits const& bounds) const {
   return agent(changed(definition_, [&](definition& d) { d.limits = bounds; }));
 }

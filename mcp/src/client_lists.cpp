@@ -67,6 +67,7 @@ task<result<call_result>> call_tool(std::shared_ptr<client::impl> c, std::string
   call_plan plan{.method = "tools/call", .params = "{", .name = name, .options = std::move(how)};
   put_string(plan.params, "name", name);
   put_raw(plan.params, "arguments", arguments);
+  if (!plan.options.meta.text.empty()) put_raw(plan.params, "_meta", plan.options.meta.text);
   plan.params += '}';
   // A tool whose arguments travel as headers too must have been listed before it is called.
   if (auto const kept = c->lists.find("tools/list"); kept != c->lists.end())

@@ -85,6 +85,16 @@ class agent {
 
   agent named(std::string name) const;
   agent with(tool t) const;
+  /// Several tools, or why there are none: then every run fails with that.
+  agent with(result<std::vector<tool>> tools) const;
+  /// The tools of anything that has them: `result<std::vector<tool>> tools() const`, as wherry::mcp_server.
+  template <class Source>
+    requires requires(Source const& s) {
+      { s.tools() } -> std::same_as<result<std::vector<tool>>>;
+    }
+  agent with(Source const& source) const {
+    return with(source.tools());
+  }
   agent limits(run_limits const& bounds) const;
   agent sampling(sampling_options const& options) const;
   agent seed(std::uint64_t seed) const;                ///< Fixed seed; without it each run draws one and records it.

@@ -105,6 +105,7 @@ struct remote_skill {
 struct request_options {
   std::optional<std::chrono::milliseconds> time = {};  ///< In place of request_time and request_time_max.
   std::function<void(double done, std::optional<double> total, std::string_view message)> progress = {};
+  raw_json meta = {};  ///< Members of `_meta` to send along, an object.
 };
 
 /// A connection to a server. A cheap handle; copies share it, and it ends when the last of them goes, or with close().
