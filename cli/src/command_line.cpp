@@ -72,6 +72,22 @@ constexpr char const* completion_footer = R"(Examples:
   bash:  source <(wherry completion bash)
   zsh:   wherry completion zsh > ~/.zfunc/_wherry     (a folder that is in $fpath))";
 
+constexpr char const* mcp_serve_footer =
+    R"(Serves memory and tools to one client of the Model Context Protocol, over standard input and output unless --port
+is given. Several clients may each start one on the same folder.
+
+Examples:
+  wherry mcp serve --memory ~/.local/share/wherry-memory --scope local/ann
+  wherry mcp serve --port 8080 --tools weather,dice)";
+
+constexpr char const* mcp_inspect_footer = R"(Examples:
+  wherry mcp inspect http://127.0.0.1:8080/mcp
+  wherry mcp inspect -- npx -y @modelcontextprotocol/server-everything stdio)";
+
+constexpr char const* mcp_call_footer = R"(Examples:
+  wherry mcp call dice '{"count":2,"sides":6}' http://127.0.0.1:8080/mcp
+  wherry mcp call echo '{"message":"hi"}' -- npx -y @modelcontextprotocol/server-everything stdio)";
+
 /// Declares commands and options on an App, bound to one settings value.
 class grammar {
  public:
@@ -94,6 +110,7 @@ class grammar {
   void add_tokenize();
   void add_readers();
   void add_doctor();
+  void add_mcp();
   void add_completion();
 
   void model_options(CLI::App& to, bool with_model = true);
@@ -127,6 +144,7 @@ grammar::grammar(settings& into)
   add_tokenize();
   add_readers();
   add_doctor();
+  add_mcp();
   add_completion();
 }
 
@@ -380,6 +398,40 @@ void grammar::add_doctor() {
   model_options(c);
   store_options_of(c);
   json_option(c);
+}
+
+void grammar::add_mcp() {
+  auto& m = into_.mcp;
+  auto& group = *command(app_, "mcp", "Serve and use the Model Context Protocol", nullptr);
+  group.require_subcommand(1);
+  auto& serve =
+      *command(group, "serve", "Serve memory and tools", [this] { return mcp_serve_command(into_); }, mcp_serve_footer);
+  auto* const port =
+      serve.add_option("--port", m.port, "Serve over HTTP on loopback; 0: the system chooses")->type_name("N");
+  serve.add_flag("--stdio", m.stdio, "Serve over standard input and output (the default)")->excludes(port);
+  serve.add_option("--tools", into_.agent.tools, "Demo tools to serve: weather,dice,convert_length")
+      ->delimiter(',')
+      ->check(CLI::IsMember(demo_tool_names()))
+      ->type_name("NAMES");
+  serve.add_option("--memory", m.memory, "Serve the memory kept in this folder")->type_name("DIR");
+  serve.add_option("--scope", into_.store.scope, "Whose memory")
+      ->check([](std::string const& text) {
+        auto const read = parse_scope(text);
+        return read ? std::string() : read.error().message;
+      })
+      ->type_name("TENANT/USER")
+      ->capture_default_str();
+  auto& inspect = *command(
+      group, "inspect", "Say what a server offers", [this] { return mcp_inspect_command(into_); }, mcp_inspect_footer);
+  auto& call =
+      *command(group, "call", "Call a tool of a server", [this] { return mcp_call_command(into_); }, mcp_call_footer);
+  call.add_option("TOOL", m.tool, "Name of the tool")->required()->type_name("");
+  call.add_option("ARGUMENTS", m.arguments, "Its arguments, a JSON object")->required()->type_name("");
+  for (auto* c : {&inspect, &call}) {
+    c->add_option("TARGET", m.target, "URL of the server, or the command that starts it")->required()->type_name("");
+    c->add_option("--revision", m.revision, "Revision to speak; default: the newest both speak")->type_name("DATE");
+    json_option(*c);
+  }
 }
 
 void grammar::add_completion() {

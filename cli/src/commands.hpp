@@ -21,5 +21,8 @@ int embed_command(settings const& given);           ///< wherry embed
 int rerank_command(settings const& given);          ///< wherry rerank
 int explain_command(settings const& given);         ///< wherry explain
 int doctor_command(settings const& given);          ///< wherry doctor
+int mcp_serve_command(settings const& given);       ///< wherry mcp serve
+int mcp_inspect_command(settings const& given);     ///< wherry mcp inspect
+int mcp_call_command(settings const& given);        ///< wherry mcp call
 
 }  // namespace wherry::cli

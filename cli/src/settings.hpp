@@ -49,12 +49,24 @@ struct output_settings {
   bool verbose = false;
 };
 
+/// Which server, and what of it.
+struct mcp_settings {
+  std::string memory;  ///< Folder of the store to serve; empty: none.
+  bool stdio = false;
+  std::optional<std::uint16_t> port;  ///< Serve over HTTP there; 0: the system chooses.
+  std::vector<std::string> target;    ///< A URL, or a command and its arguments.
+  std::string tool;
+  std::string arguments = "{}";
+  std::string revision;  ///< Empty: the newest both speak.
+};
+
 /// Everything that was given; a command reads the parts it has options for.
 struct settings {
   model_settings model;
   agent_settings agent;
   store_settings store;
   output_settings output;
+  mcp_settings mcp;
   quantize_settings quantize;
 
   std::optional<std::string> text;  ///< ask: the question; tokenize: the text.
