@@ -8,6 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <future>
 #include <mutex>
 #include <thread>
 
@@ -25,13 +26,21 @@ struct client_loop::state {
   asio::executor_work_guard<asio::io_context::executor_type> guard{loop.get_executor()};
 };
 
-client_loop::client_loop() : state_(std::make_shared<state>()) {
-  // The thread owns the loop: the last client may be let go on it.
-  std::thread([s = state_] { s->loop.run(); }).detach();
-}
+client_loop::client_loop() : state_(std::make_shared<state>()), thread_([s = state_] { s->loop.run(); }) {}
+
 client_loop::~client_loop() {
-  asio::post(state_->loop, [s = state_] { s->guard.reset(); });
+  if (runs_here()) {
+    // Let go by its own last piece of work: what is left ends by itself.
+    state_->guard.reset();
+    thread_.detach();
+    return;
+  }
+  state_->loop.stop();
+  thread_.join();
 }
+
+bool client_loop::runs_here() const noexcept { return thread_.get_id() == std::this_thread::get_id(); }
+
 asio::any_io_executor client_loop::executor() const { return state_->loop.get_executor(); }
 
 std::shared_ptr<client_loop> client_loop::shared() {
@@ -418,15 +427,28 @@ task<result<void>> client::impl::open_up() {
 
 // ---------------------------------------------------------------- the handle
 
+namespace {
+
+/// For a child to end on its own terms when the last handle goes.
+constexpr auto goodbye_time = std::chrono::seconds(5);
+
+}  // namespace
+
 client::holder::~holder() {
   if (!inside) return;
+  auto loop = inside->loop;
+  auto const executor = inside->executor;
+  auto const ended = std::make_shared<std::promise<void>>();
+  auto farewell = ended->get_future();
   asio::co_spawn(
-      inside->executor,
+      executor,
       [](std::shared_ptr<impl> last) -> task<void> {
         last->lose({errc::cancelled, "the client was let go", "mcp.client"});
         co_await last->over->async_close();
-      }(inside),
-      [](std::exception_ptr) {});
+      }(std::move(inside)),
+      [ended](std::exception_ptr) { ended->set_value(); });
+  // The shared thread ends before the program does, unless waiting for it would hold up a loop.
+  if (loop && !loop->runs_here() && !wherry::detail::loop_runs_here()) farewell.wait_for(goodbye_time);
 }
 
 task<result<client>> client::async_connect(std::unique_ptr<transport> over, client_options options) {

@@ -13,8 +13,8 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include <list>
 #include <map>
+#include <thread>
 
 namespace wherry::inline v0::mcp {
 
@@ -28,11 +28,13 @@ class client_loop {
   static std::shared_ptr<client_loop> shared();
   ~client_loop();
   asio::any_io_executor executor() const;
+  bool runs_here() const noexcept;
 
  private:
   client_loop();
   struct state;
   std::shared_ptr<state> state_;
+  std::thread thread_;
 };
 
 /// A method with its params, ready to be sent as often as it takes.
