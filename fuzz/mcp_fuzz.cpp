@@ -1,0 +1,74 @@
+// Messages from anyone: the checker agrees with the JSON parser of the ground, what is read can be split and written
+// back, and a server survives whatever it is sent.
+#include <wherry/core/json.hpp>
+#include <wherry/mcp/json_rpc.hpp>
+#include <wherry/mcp/server.hpp>
+
+#include "json_view.hpp"
+#include "line_splitter.hpp"
+#include "server_state.hpp"
+
+#include <boost/asio/io_context.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <string>
+
+namespace {
+
+namespace mcp = wherry::mcp;
+
+struct ear final : mcp::detail::reply {
+  void check(std::string_view message) {
+    if (!message.empty() && mcp::detail::check_json(message, 2 * mcp::message_depth_max)) std::abort();
+  }
+  void notify(std::string_view message) override { check(message); }
+  void finish(std::string_view message, int) override { check(message); }
+};
+
+mcp::server const& served() {
+  static mcp::server const s = [] {
+    mcp::server made{"fuzz", "1"};
+    made.add(mcp::tool("echo", "", {"message"}, [](std::string m) { return m; }).reads().inline_run());
+    made.add(mcp::resource_template("test://{id}/x", "t", "", "text/plain", {"id"}, [](std::string id) {
+               return id;
+             }).inline_run());
+    made.add(mcp::prompt("p", "", {"a"}, [](std::string a) { return a; }).inline_run());
+    return made;
+  }();
+  return s;
+}
+
+void agree(std::string const& text) {
+  bool const ours = !mcp::detail::check_json(text, wherry::json_depth_max);
+  auto const theirs = wherry::parse_json(text);
+  // The parser also refuses keys that stand twice; the checker leaves that to whoever reads the object.
+  bool const twice = !theirs && theirs.error().message.find("stands twice") != std::string::npos;
+  if (ours != theirs.has_value() && !(ours && twice)) std::abort();
+  if (!ours || !mcp::detail::is_string(text)) return;
+  std::string again;
+  mcp::detail::append_string(again, mcp::detail::unquoted(text));
+  if (mcp::detail::unquoted(again) != mcp::detail::unquoted(text)) std::abort();
+}
+
+}  // namespace
+
+int wherry_fuzz_mcp(std::uint8_t const* data, std::size_t size) {
+  std::string const text(reinterpret_cast<char const*>(data), size);
+  agree(text);
+  boost::asio::io_context loop{1};
+  auto const to = std::make_shared<ear>();
+  auto const session = std::make_shared<mcp::detail::session_state>();
+  mcp::detail::carriage const by;
+  mcp::detail::line_splitter lines(1 << 16);
+  lines.feed(
+      text,
+      [&](std::string_view line) {
+        served().state()->receive(std::string(line), to, session, loop.get_executor(), by);
+      },
+      [] {});
+  loop.poll();
+  return 0;
+}
