@@ -13,6 +13,8 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 
 namespace wherry::cli {
 namespace {
@@ -45,6 +47,12 @@ result<std::string> question_of(settings const& given) {
                      "; convert it first, for example with iconv",
                  "cli.ask"};
   return question;
+}
+
+result<std::string> read_schema(std::string const& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return error{errc::not_found, "cannot open the schema " + path, "cli.ask"};
+  return std::string{std::istreambuf_iterator<char>(in), {}};
 }
 
 json answer_json(settings const& given, local_model const& llm, run_result<std::string> const& r,
@@ -83,10 +91,17 @@ int ask_command(settings const& given) {
   auto llm = load_model(given.model);
   if (!llm) return report(llm.error(), output.as_json);
 
+  output_contract contract;
+  if (!given.schema.empty()) {
+    auto schema = read_schema(given.schema);
+    if (!schema) return report(schema.error(), output.as_json);
+    contract.schema = raw_json{std::move(*schema)};
+  }
+
   auto const desk = make_desk(with_named_adapters(*llm, given.model), given.agent);
   bool const stream = output_is_terminal() && !output.as_json && !output.events;
   event_printer printer({.stream = stream, .events = output.events, .verbose = output.verbose});
-  auto under_way = in ? desk.start(std::move(*question), *in) : desk.start(std::move(*question));
+  auto under_way = desk.start(message::user(std::move(*question)), in, std::move(contract));
   auto answer = drive(under_way, printer);
   if (printer.line_is_open()) put_raw("\n");
   if (!answer) return report(answer.error(), output.as_json);

@@ -68,6 +68,14 @@ Examples:
   wherry tokenize - --ids < notes.txt
   wherry tokenize "<|im_start|>user" --special --json)";
 
+constexpr char const* schema_footer =
+    R"(Exit code 1 when the schema cannot be a constraint or an instance does not match.
+
+Examples:
+  wherry schema check order.schema.json order1.json order2.json
+  wherry schema explain order.schema.json
+  wherry ask "An order of two oars" --schema order.schema.json)";
+
 constexpr char const* completion_footer = R"(Examples:
   bash:  source <(wherry completion bash)
   zsh:   wherry completion zsh > ~/.zfunc/_wherry     (a folder that is in $fpath))";
@@ -109,6 +117,7 @@ class grammar {
   void add_merge(CLI::App& under);
   void add_tokenize();
   void add_readers();
+  void add_schema();
   void add_doctor();
   void add_mcp();
   void add_completion();
@@ -143,6 +152,7 @@ grammar::grammar(settings& into)
   add_model();
   add_tokenize();
   add_readers();
+  add_schema();
   add_doctor();
   add_mcp();
   add_completion();
@@ -243,6 +253,10 @@ void grammar::session_name(CLI::App& to) {
 
 void grammar::add_ask() {
   auto& c = *command(app_, "ask", "Ask once, print the answer", [this] { return ask_command(into_); }, ask_footer);
+  c.alias("generate");
+  c.add_option("--schema", into_.schema, "The answer is JSON of the JSON Schema in this file, and nothing else")
+      ->type_name("FILE")
+      ->group("Answer");
   c.add_option("TEXT", into_.text, "The question; \"-\" or none reads standard input, which is else added to it")
       ->type_name("");
   c.add_option("--session", into_.session, "Continue this session, and keep the answer in it")
@@ -252,6 +266,21 @@ void grammar::add_ask() {
   model_options(c);
   store_options_of(c);
   event_options(c);
+}
+
+void grammar::add_schema() {
+  auto& group = *command(app_, "schema", "Look at a JSON Schema as a constraint", nullptr);
+  group.require_subcommand(1);
+  auto& check = *command(
+      group, "check", "Tell whether a model can be held to it, and whether instances match",
+      [this] { return schema_check_command(into_); }, schema_footer);
+  check.add_option("FILE", into_.file, "The JSON Schema")->required()->type_name("");
+  check.add_option("INSTANCE", into_.texts, "Files with JSON to validate against it")->type_name("");
+  json_option(check);
+  auto& explain = *command(group, "explain", "Show what answers under it look like",
+                           [this] { return schema_explain_command(into_); });
+  explain.add_option("FILE", into_.file, "The JSON Schema")->required()->type_name("");
+  json_option(explain);
 }
 
 void grammar::add_chat() {

@@ -20,6 +20,8 @@ int model_merge_command(settings const& given);     ///< wherry model merge
 int embed_command(settings const& given);           ///< wherry embed
 int rerank_command(settings const& given);          ///< wherry rerank
 int explain_command(settings const& given);         ///< wherry explain
+int schema_check_command(settings const& given);    ///< wherry schema check
+int schema_explain_command(settings const& given);  ///< wherry schema explain
 int doctor_command(settings const& given);          ///< wherry doctor
 int mcp_serve_command(settings const& given);       ///< wherry mcp serve
 int mcp_inspect_command(settings const& given);     ///< wherry mcp inspect

@@ -72,15 +72,17 @@ struct settings {
   std::optional<std::string> text;  ///< ask: the question; tokenize: the text.
   std::string session;              ///< ask, chat, session show|export: its name.
   std::string file;       ///< run: the scenario; model info, model quantize: the GGUF; session export: the output.
+  std::string schema;     ///< ask: a file with the JSON Schema of the answer.
   std::string shell;      ///< completion: bash or zsh.
   bool ids_only = false;  ///< tokenize: nothing but the ids.
   bool special = false;   ///< tokenize: BOS and EOS are added, and the text may spell control tokens.
   bool yes = false;       ///< run: calls that would ask are allowed.
 
-  std::vector<std::string> texts;    ///< embed, rerank: the texts; none: the lines of standard input.
-  std::string prefix;                ///< embed: stands before each text.
-  bool as_query = false;             ///< embed: texts to find with.
-  bool shorten = false;              ///< embed, rerank: overlong texts lose their end.
+  std::vector<std::string>
+      texts;              ///< embed, rerank: the texts; none: the lines of standard input. schema check: files.
+  std::string prefix;     ///< embed: stands before each text.
+  bool as_query = false;  ///< embed: texts to find with.
+  bool shorten = false;   ///< embed, rerank: overlong texts lose their end.
   std::optional<std::size_t> layer;  ///< explain: attention of this layer.
   std::optional<std::size_t> head;   ///< explain: of this head.
   std::string html;                  ///< explain: write a page here.

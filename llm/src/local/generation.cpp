@@ -77,7 +77,66 @@ bool generation::prefill(engine::worker_pool& pool) {
   return false;
 }
 
+// The tokens of what the grammar forces next, as the tokenizer spells it before what is likely to follow. A last token
+// that would be spelled otherwise then is left to the sampler.
+std::vector<token_id> generation::forced_tokens() const {
+  auto const& wanted = plan_.request.sampling;
+  if (!matcher_ || wanted.logprobs || wanted.top_logprobs > 0) return {};
+  std::string const forced = matcher_->forced();
+  if (forced.empty()) return {};
+  auto ids = tokens_.encode(forced);
+  std::string spelled;
+  for (token_id const id : ids) spelled += tokens_.token_bytes(id);
+  if (spelled != forced) return {};  // some tokenizers put a space in front of every text
+  grammar::matcher behind = *matcher_;
+  if (!behind.accept_bytes(forced)) return {};
+  for (std::string_view const next : {"a", "T", "1", "\"", "{", "-"}) {
+    if (grammar::matcher probe = behind; !probe.accept_bytes(next)) continue;
+    auto const longer = tokens_.encode(forced + std::string(next));
+    auto const same = std::mismatch(ids.begin(), ids.end(), longer.begin(), longer.end()).first;
+    if (next == "\"" && same != ids.end() && ids.size() > 1) continue;  // an empty string is the rarer case
+    ids.erase(same, ids.end());
+  }
+  grammar::matcher ahead = *matcher_;
+  for (token_id const id : ids) {
+    if (!ahead.accept(id)) return {};
+  }
+  std::size_t const left = plan_.tokens_max - produced_;
+  if (ids.size() > left || ahead.shortest_completion() > left - ids.size()) return {};
+  return ids;
+}
+
+// Accepts forced tokens and hands them on. True when the answer has ended.
+bool generation::take_forced(std::vector<token_id> const& ahead) {
+  for (token_id const id : ahead) {
+    if (!matcher_->accept(id))
+      return fail({errc::internal, "a forced token is not allowed by the grammar", "local_model"});
+    ++produced_;
+    history_.push_back(id);
+    if (emit(id)) return true;
+  }
+  return false;
+}
+
+// Computes tokens that are known as one small prompt. True when that failed.
+bool generation::read(std::vector<token_id> const& known, engine::worker_pool& pool) {
+  for (std::size_t done = 0; done < known.size();) {
+    std::size_t const count = std::min(engine::transformer::chunk_tokens, known.size() - done);
+    auto const ids = std::span(known).subspan(done, count);
+    done += count;
+    auto const logits = done == known.size() ? std::span(logits_) : std::span<float>{};
+    auto forward = model_.forward(ids, sequence_->keys_and_values, pool, logits, how());
+    if (!forward) return fail(std::move(forward).error());
+    sequence_->ids.insert(sequence_->ids.end(), ids.begin(), ids.end());
+  }
+  return false;
+}
+
 bool generation::decode(engine::worker_pool& pool) {
+  if (produced_ == 0) {
+    // How an answer begins is often known.
+    if (auto const ahead = forced_tokens(); !ahead.empty()) return take_forced(ahead) || read(ahead, pool);
+  }
   std::optional<engine::token_mask> allowed;
   std::size_t const budget = plan_.tokens_max - produced_;
   if (matcher_) {
@@ -104,11 +163,13 @@ bool generation::decode(engine::worker_pool& pool) {
   report(*chosen);
   if (emit(chosen->token)) return true;
 
-  auto const one = std::span(&chosen->token, 1);
-  auto read = model_.forward(one, sequence_->keys_and_values, pool, logits_, how());
-  if (!read) return fail(std::move(read).error());
-  sequence_->ids.push_back(chosen->token);
-  return false;
+  // What must follow is computed in the same pass.
+  std::vector<token_id> known{chosen->token};
+  if (auto const ahead = forced_tokens(); !ahead.empty()) {
+    if (take_forced(ahead)) return true;
+    known.insert(known.end(), ahead.begin(), ahead.end());
+  }
+  return read(known, pool);
 }
 
 void generation::report(engine::sampled_token const& chosen) {

@@ -66,6 +66,9 @@ class generation {
   error with_raw(error why) const;
   bool prefill(engine::worker_pool& pool);
   bool decode(engine::worker_pool& pool);
+  std::vector<token_id> forced_tokens() const;
+  bool take_forced(std::vector<token_id> const& ahead);
+  bool read(std::vector<token_id> const& known, engine::worker_pool& pool);
   bool emit(token_id token);
   bool emit_text(std::string_view text);
   bool emit_control(token_id token);
