@@ -71,12 +71,15 @@ class arranger {
   // Everything that applies to the value itself; of alternatives those that match it.
   void applied(schema::place const& p, json const& value, places& out, int depth) {
     if (depth > 40 || !p.schema->is_object() || out.size() > 200) return;
-    out.push_back(p);
     json const& s = *p.schema;
+    auto const* own = part(s, "$ref");
+    bool const alone = own && own->is_string() && p.in->dialect < schema::draft::draft2019;
+    if (!alone) out.push_back(p);
     if (auto const* ref = part(s, "$ref"); ref && ref->is_string()) {
       if (auto target = known_.resolve(*p.in, ref->get_ref<std::string const&>()))
         applied(*target, value, out, depth + 1);
     }
+    if (alone) return;
     if (auto const* all = part(s, "allOf"); all && all->is_array())
       for (auto const& one : *all) applied(at(one, p), value, out, depth + 1);
     for (char const* keyword : {"anyOf", "oneOf"}) {

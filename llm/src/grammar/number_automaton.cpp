@@ -147,10 +147,10 @@ class builder {
   // The whole part stands; how does it end? Marks `here` when the number may end, and adds the digits after the point.
   void fraction(range const& r, state here, std::size_t digits, int to_low, int to_high, std::uint64_t rest) {
     using fraction_place = std::tuple<std::size_t, int, int, std::uint64_t>;
-    std::size_t const digits_max =
-        limits_.is_integer ? 0
-        : limits_.step     ? places_
-                           : std::max({limits_.digits, r.low.fraction.size() + 1, r.high.fraction.size() + 1});
+    constexpr std::size_t zeros_max = 2;  // behind the last digit a multiple can have: 6000.0
+    std::size_t digits_max = std::max({limits_.digits, r.low.fraction.size() + 1, r.high.fraction.size() + 1});
+    if (limits_.step) digits_max = places_ + zeros_max;
+    if (limits_.is_integer) digits_max = 0;
     std::vector<std::pair<fraction_place, state>> open{{{digits, to_low, to_high, rest}, here}};
     auto const ends = [&](fraction_place const& p) {
       auto const& [count, low, high, left] = p;
@@ -175,10 +175,11 @@ class builder {
         if (too_large) return;
         out_.edge(from, '.', '.', before_digit);
       }
-      for (char digit = '0'; digit <= '9'; ++digit) {
+      bool const only_zeros = limits_.step && count >= places_;
+      for (char digit = '0'; digit <= (only_zeros ? '0' : '9'); ++digit) {
         fraction_place const next{count + 1, compared(low, r.low.fraction, count, digit),
                                   compared(high, r.high.fraction, count, digit),
-                                  limits_.step ? next_rest(left, digit) : 0};
+                                  limits_.step && !only_zeros ? next_rest(left, digit) : left};
         if (std::get<1>(next) < 0 || std::get<2>(next) > 0) continue;
         auto const [it, is_new] = fractions_.try_emplace(next, state{0});
         if (is_new) {

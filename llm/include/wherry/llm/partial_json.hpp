@@ -3,7 +3,7 @@
 //
 //   w::partial<trip> so_far;
 //   for (auto const& event : run)
-//     if (auto* delta = std::get_if<w::text_delta>(&event))
+//     if (auto* delta = std::get_if<w::answer_text>(&event))
 //       for (auto const& closed : so_far.push(delta->text).value()) show(closed.path, so_far.value);
 
 #include <wherry/core/json_fwd.hpp>
