@@ -81,8 +81,8 @@ TEST_CASE("the validator passes every required test of the official suite", "[js
 }
 
 TEST_CASE("a violation tells where, what was expected and what was found", "[unit]") {
-  auto const validator = json_validator::make({R"({"type":"object","properties":{"days":{"type":"integer","maximum":7},
-    "by":{"anyOf":[{"type":"object","properties":{"train":{"type":"string"}},"required":["train"]},{"type":"null"}]}},
+  auto const validator = json_validator::make({R"({"type":"object","properties":{"city":{"type":"string"},
+    "days":{"type":"integer","maximum":7},"by":{"anyOf":[{"type":"object","properties":{"train":{"type":"string"}},"required":["train"]},{"type":"null"}]}},
     "required":["city"],"additionalProperties":false})"});
   REQUIRE(validator);
   auto const found = validator->validate(R"({"days":9,"by":{"train":1},"x/y":0})");
