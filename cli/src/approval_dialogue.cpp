@@ -30,13 +30,14 @@ std::optional<std::vector<call_answer>> approval_dialogue::ask(std::vector<pendi
 std::optional<approval_dialogue::decision> approval_dialogue::decide(tool_call const& call, line_reader& lines) {
   say(styled(style::bold, "wherry: the model wants to call " + harmless(call.name)));
   say("  " + harmless(call.arguments));
-  while (auto line = lines.next("allow it? [y]es, [n]o, [a]lways this tool: ")) {
+  while (auto line = lines.next("allow it? [y]es, [n]o, [a]lways this tool, [l]ater: ")) {
     std::transform(line->begin(), line->end(), line->begin(),
                    [](char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); });
     if (*line == "y" || *line == "yes") return decision::yes;
     if (*line == "n" || *line == "no") return decision::no;
     if (*line == "a" || *line == "always") return decision::always;
-    say(styled(style::dim, "y, n or a; Ctrl-D leaves and lets the call wait"));
+    if (*line == "l" || *line == "later") return std::nullopt;
+    say(styled(style::dim, "y, n or a; l or Ctrl-D leaves and lets the call wait"));
   }
   return std::nullopt;
 }
