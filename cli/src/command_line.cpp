@@ -112,6 +112,7 @@ class grammar {
   void add_chat();
   void add_run();
   void add_session();
+  void add_memory();
   void add_model();
   void add_quantize(CLI::App& under);
   void add_merge(CLI::App& under);
@@ -149,6 +150,7 @@ grammar::grammar(settings& into)
   add_chat();
   add_run();
   add_session();
+  add_memory();
   add_model();
   add_tokenize();
   add_readers();
@@ -308,6 +310,49 @@ void grammar::add_run() {
   model_options(c);
   store_options_of(c);
   event_options(c);
+}
+
+void grammar::add_memory() {
+  auto& group = *command(app_, "memory", "Find, look at and erase what is remembered", nullptr,
+                         "Examples:\n  wherry memory ingest manual.md\n  wherry memory search \"which oil?\" -v\n"
+                         "  wherry memory erase --session trip");
+  group.require_subcommand(1);
+  auto& m = into_.memory;
+  auto& search = *command(group, "search", "Find records by words", [this] { return memory_search_command(into_); });
+  search.add_option("TEXT", into_.text, "The question")->required()->type_name("");
+  search.add_option("--limit", m.limit, "Most records")
+      ->check(CLI::Range(1, 1000))
+      ->type_name("N")
+      ->capture_default_str();
+  search.add_option("--kind", m.kinds, "Only records of this kind")->type_name("KIND");
+  search.add_flag("-v,--verbose", into_.output.verbose, "Tell why each was found")->group("Output");
+  auto& show = *command(group, "show", "Print a record", [this] { return memory_show_command(into_); });
+  show.add_option("ID", into_.text, "Its id")->required()->type_name("");
+  auto& stats = *command(group, "stats", "Count what there is", [this] { return memory_stats_command(into_); });
+  auto& verify = *command(group, "verify", "Check the whole store", [this] { return memory_verify_command(into_); });
+  verify.add_flag("--repair", m.repair, "Make derived data anew where it is wrong");
+  auto& erase = *command(group, "erase", "Be rid of something, down to the bytes on disk",
+                         [this] { return memory_erase_command(into_); });
+  erase.add_option("--record", m.records, "A record")->type_name("ID");
+  erase.add_option("--session", m.sessions, "A session, its forks, and records from it")->type_name("NAME");
+  erase.add_option("--document", m.documents, "A document's chunks")->type_name("NAME");
+  erase.add_option("--subject", m.subjects, "Records about it")->type_name("NAME");
+  erase.add_flag("--everything", m.everything, "All that the store knows of the scope");
+  auto& exported =
+      *command(group, "export", "Print every record as a JSON line", [this] { return memory_export_command(into_); });
+  exported.add_option("-o,--output", into_.file, "Write to this file")->type_name("FILE");
+  auto& imported =
+      *command(group, "import", "Write records from JSON lines", [this] { return memory_import_command(into_); });
+  imported.add_option("FILE", into_.file, "What export wrote")->required()->type_name("");
+  auto& ingest =
+      *command(group, "ingest", "Read text and Markdown files in", [this] { return memory_ingest_command(into_); });
+  ingest.add_option("FILES", into_.texts, "The files; one that was read in before is replaced")
+      ->required()
+      ->type_name("");
+  for (auto* c : {&search, &show, &stats, &verify, &erase, &exported, &imported, &ingest}) {
+    store_options_of(*c);
+    json_option(*c);
+  }
 }
 
 void grammar::add_session() {

@@ -12,6 +12,14 @@ int run_command(settings const& given);             ///< wherry run
 int session_list_command(settings const& given);    ///< wherry session list
 int session_show_command(settings const& given);    ///< wherry session show
 int session_export_command(settings const& given);  ///< wherry session export
+int memory_search_command(settings const& given);   ///< wherry memory search
+int memory_show_command(settings const& given);     ///< wherry memory show
+int memory_stats_command(settings const& given);    ///< wherry memory stats
+int memory_verify_command(settings const& given);   ///< wherry memory verify
+int memory_erase_command(settings const& given);    ///< wherry memory erase
+int memory_export_command(settings const& given);   ///< wherry memory export
+int memory_import_command(settings const& given);   ///< wherry memory import
+int memory_ingest_command(settings const& given);   ///< wherry memory ingest
 int model_info_command(settings const& given);      ///< wherry model info
 int model_quantize_command(settings const& given);  ///< wherry model quantize
 int tokenize_command(settings const& given);        ///< wherry tokenize

@@ -60,6 +60,18 @@ struct mcp_settings {
   std::string revision;  ///< Empty: the newest both speak.
 };
 
+/// memory: what to look for, and what to erase.
+struct memory_settings {
+  std::size_t limit = 10;
+  std::vector<std::string> kinds;
+  bool repair = false;
+  bool everything = false;
+  std::vector<std::string> records;
+  std::vector<std::string> sessions;
+  std::vector<std::string> documents;
+  std::vector<std::string> subjects;
+};
+
 /// Everything that was given; a command reads the parts it has options for.
 struct settings {
   model_settings model;
@@ -68,6 +80,7 @@ struct settings {
   output_settings output;
   mcp_settings mcp;
   quantize_settings quantize;
+  memory_settings memory;
 
   std::optional<std::string> text;  ///< ask: the question; tokenize: the text.
   std::string session;              ///< ask, chat, session show|export: its name.
