@@ -2,6 +2,8 @@
 
 #include "bytes.hpp"
 
+// hnswlib's prefetches read a link past the end of a node's list; distances are ours, so nothing else is lost.
+#define NO_MANUAL_VECTORIZATION
 #include <hnswlib/hnswlib.h>
 
 #include <algorithm>
