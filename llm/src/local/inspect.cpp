@@ -3,13 +3,12 @@
 #include "engine/encoder_decoder.hpp"
 #include "engine/text_encoder.hpp"
 #include "engine/transformer.hpp"
+#include "local/likelihood.hpp"
 
 #include <wherry/llm/kernels.hpp>
 #include <wherry/llm/tokenizer.hpp>
 
 #include <algorithm>
-#include <cmath>
-#include <numeric>
 
 namespace wherry::inline v0 {
 namespace {
@@ -142,18 +141,10 @@ class inspector {
   }
 
   std::vector<likely_token> likeliest(std::span<float const> logits, std::size_t count) const {
-    std::vector<std::size_t> order(std::min(logits.size(), tokens_.size()));
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    count = std::min(count, order.size());
-    std::partial_sort(
-        order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end(),
-        [&](std::size_t a, std::size_t b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; });
-    double const highest = *std::max_element(logits.begin(), logits.end());
-    double total = 0;
-    for (double l : logits) total += std::exp(l - highest);
+    local::likelihood const chance(logits);
     std::vector<likely_token> out;
-    for (std::size_t i = 0; i < count; ++i)
-      out.push_back({named(static_cast<token_id>(order[i])), std::exp(logits[order[i]] - highest) / total});
+    for (auto const id : local::largest(logits.first(std::min(logits.size(), tokens_.size())), count))
+      out.push_back({named(static_cast<token_id>(id)), chance.of(logits[id])});
     return out;
   }
 

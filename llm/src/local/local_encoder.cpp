@@ -2,13 +2,13 @@
 
 #include "engine/text_encoder.hpp"
 #include "local/file_facts.hpp"
+#include "local/likelihood.hpp"
 
 #include <wherry/core/runtime.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <mutex>
-#include <numeric>
 
 namespace wherry::inline v0 {
 namespace {
@@ -246,32 +246,22 @@ class local_encoder::impl final : public embedder,
   }
 
   std::vector<label_score> scores_of(std::vector<float> const& logits) const {
-    double const highest = *std::max_element(logits.begin(), logits.end());
-    double total = 0;
-    for (double l : logits) total += std::exp(l - highest);
+    local::likelihood const chance(logits);
     std::vector<label_score> out;
     for (std::size_t i = 0; i < logits.size(); ++i)
-      out.push_back({labels_[i], logits[i], static_cast<float>(std::exp(logits[i] - highest) / total)});
+      out.push_back({labels_[i], logits[i], static_cast<float>(chance.of(logits[i]))});
     std::stable_sort(out.begin(), out.end(), [](auto const& a, auto const& b) { return a.logit > b.logit; });
     return out;
   }
 
   std::vector<mask_guess> best_of(std::vector<float> const& logits, std::size_t guesses) const {
-    std::vector<token_id> order(logits.size());
-    std::iota(order.begin(), order.end(), token_id{0});
-    guesses = std::min(guesses, order.size());
-    std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(guesses), order.end(),
-                      [&](token_id a, token_id b) {
-                        auto const x = logits[static_cast<std::size_t>(a)], y = logits[static_cast<std::size_t>(b)];
-                        return x != y ? x > y : a < b;
-                      });
-    double const highest = *std::max_element(logits.begin(), logits.end());
-    double total = 0;
-    for (double l : logits) total += std::exp(l - highest);
+    local::likelihood const chance(logits);
     std::vector<mask_guess> out;
-    for (std::size_t i = 0; i < guesses; ++i)
-      out.push_back({order[i], tokens_.token_bytes(order[i], {.show_special = true}),
-                     static_cast<float>(std::exp(logits[static_cast<std::size_t>(order[i])] - highest) / total)});
+    for (auto const place : local::largest(logits, guesses)) {
+      auto const id = static_cast<token_id>(place);
+      out.push_back(
+          {id, tokens_.token_bytes(id, {.show_special = true}), static_cast<float>(chance.of(logits[place]))});
+    }
     return out;
   }
 
