@@ -11,6 +11,7 @@
 
 #include "engine/transformer.hpp"
 #include "engine/worker_pool.hpp"
+#include "grammar/tokenizer_vocabulary.hpp"
 
 #include <wherry/core/json.hpp>
 #include <wherry/llm/grammar.hpp>
@@ -31,20 +32,6 @@ std::string read_file(fs::path const& path) {
   std::string text{std::istreambuf_iterator<char>(in), {}};
   while (!text.empty() && text.back() == '\n') text.pop_back();
   return text;
-}
-
-grammar::vocabulary vocabulary_of(tokenizer const& tokens) {
-  std::vector<std::string> bytes(tokens.size());
-  std::vector<token_id> control;
-  for (std::size_t i = 0; i < tokens.size(); ++i) {
-    auto const id = static_cast<token_id>(i);
-    auto const kind = tokens.kind(id);
-    if (kind == token_kind::normal || kind == token_kind::user_defined || kind == token_kind::byte)
-      bytes[i] = tokens.token_bytes(id);
-    else
-      control.push_back(id);
-  }
-  return grammar::vocabulary::build(std::move(bytes), control, tokens.end_of_generation()).value();
 }
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
@@ -147,7 +134,7 @@ int main(int argc, char** argv) {
   }
   auto const tokens = tokenizer::from(*opened).value();
   auto const model = engine::transformer::load(*opened, choose_kernels("auto").value()).value();
-  auto const vocabulary = vocabulary_of(tokens);
+  auto const vocabulary = grammar::vocabulary_of(tokens).value();
   engine::worker_pool pool(threads);
   wherry_bench::report report(
       "constrained decoding: " + (file.empty() ? std::string("random weights") : fs::path(file).filename().string()) +

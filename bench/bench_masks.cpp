@@ -10,6 +10,7 @@
 
 #include "bench_report.hpp"
 
+#include "grammar/tokenizer_vocabulary.hpp"
 #include "schema/document.hpp"
 #include "schema/evaluate.hpp"
 #include "schema/pattern.hpp"
@@ -187,24 +188,10 @@ struct times {
   std::vector<double> mask, warm, first;
 };
 
-grammar::vocabulary vocabulary_of(tokenizer const& tokens) {
-  std::vector<std::string> bytes(tokens.size());
-  std::vector<token_id> control;
-  for (std::size_t i = 0; i < tokens.size(); ++i) {
-    auto const id = static_cast<token_id>(i);
-    auto const kind = tokens.kind(id);
-    if (kind == token_kind::normal || kind == token_kind::user_defined || kind == token_kind::byte)
-      bytes[i] = tokens.token_bytes(id);
-    else
-      control.push_back(id);
-  }
-  return grammar::vocabulary::build(std::move(bytes), control, tokens.end_of_generation()).value();
-}
-
 class runner {
  public:
   runner(settings s, tokenizer tokens)
-      : settings_(std::move(s)), tokens_(std::move(tokens)), vocabulary_(vocabulary_of(tokens_)) {}
+      : settings_(std::move(s)), tokens_(std::move(tokens)), vocabulary_(grammar::vocabulary_of(tokens_).value()) {}
 
   tally split(fs::path const& file) {
     std::string const command = "gzip -dc '" + file.string() + "'";

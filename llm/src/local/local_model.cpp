@@ -2,6 +2,7 @@
 
 #include "engine/merge.hpp"
 #include "engine/peft_adapter.hpp"
+#include "grammar/tokenizer_vocabulary.hpp"
 #include "local/answer_grammar.hpp"
 #include "local/file_facts.hpp"
 #include "local/scheduler.hpp"
@@ -37,20 +38,6 @@ std::size_t free_memory_bytes() {
 }
 
 std::string mebibytes(std::size_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB"; }
-
-result<grammar::vocabulary> vocabulary_of(tokenizer const& tokens) {
-  std::vector<std::string> bytes(tokens.size());
-  std::vector<token_id> control;
-  for (std::size_t i = 0; i < tokens.size(); ++i) {
-    auto const id = static_cast<token_id>(i);
-    auto const kind = tokens.kind(id);
-    if (kind == token_kind::normal || kind == token_kind::user_defined || kind == token_kind::byte)
-      bytes[i] = tokens.token_bytes(id);
-    else
-      control.push_back(id);
-  }
-  return grammar::vocabulary::build(std::move(bytes), control, tokens.end_of_generation());
-}
 
 }  // namespace
 
@@ -345,7 +332,7 @@ result<std::shared_ptr<local_model::impl>> local_model::impl::make(gguf_file fil
   auto const space = make_room(c, options, about.notices);
   if (!space) return space.error();
   about.context = space->context;
-  auto vocabulary = vocabulary_of(*tokens);
+  auto vocabulary = grammar::vocabulary_of(*tokens);
   if (!vocabulary) return std::move(vocabulary).error();
 
   local::scheduler_options schedule{.threads = about.threads,
