@@ -63,6 +63,14 @@ agent agent::with(result<std::vector<tool>> tools) const {
   return all;
 }
 
+agent agent::with(std::shared_ptr<context_source> source) const {
+  assert(source && "a context source must not be null");
+  return agent(changed(definition_, [&](definition& d) { d.sources.push_back(std::move(source)); }));
+}
+agent agent::budget(context_budget bounds) const {
+  return agent(changed(definition_, [&](definition& d) { d.budget = std::move(bounds); }));
+}
+
 agent agent::limits(run_limits const& bounds) const {
   return agent(changed(definition_, [&](definition& d) { d.limits = bounds; }));
 }
@@ -137,6 +145,10 @@ model_request run_record::request_of(std::size_t step) const {
   out.messages.reserve(s.transcript_end - s.history_dropped);
   out.messages.assign(at(0), at(system_messages));
   out.messages.insert(out.messages.end(), at(system_messages + s.history_dropped), at(s.transcript_end));
+  if (auto before = context_text(context, before_message); !before.empty() && !s.context_dropped) {
+    auto& parts = out.messages.at(first_new - s.history_dropped).parts;
+    parts.insert(parts.begin(), text_part{std::move(before)});
+  }
   return out;
 }
 

@@ -13,6 +13,8 @@ struct agent::definition {
   std::string instructions;
   std::shared_ptr<model> llm;
   tool_executor executor{tool_registry{}};  // the tools, frozen, with the policy that guards them
+  std::vector<std::shared_ptr<context_source>> sources;
+  context_budget budget;
   run_limits limits;
   sampling_options sampling;
   std::optional<std::uint64_t> seed;

@@ -26,6 +26,19 @@ struct writer {
     j["model"] = e.model;
     j["seed"] = e.seed;
   }
+  void operator()(context_gathered const& e) const {
+    j["type"] = "context_gathered";
+    j["blocks"] = json::array();
+    for (auto const& block : e.blocks) {
+      json one;
+      one["source"] = block.source;
+      one["id"] = utf8_repaired(block.id);
+      one["text"] = utf8_repaired(block.text);
+      if (!block.note.empty()) one["note"] = utf8_repaired(block.note);
+      j["blocks"].push_back(std::move(one));
+    }
+    j["left_out"] = e.left_out;
+  }
   void operator()(step_started const& e) const {
     j["type"] = "step_started";
     j["step"] = e.step;

@@ -150,9 +150,12 @@ task<void> runner::advance() {
         reopen();
         if (!unwritten_.empty()) co_await commit();
         break;
-      case phase::compose: compose(); break;  // 2.-3. history and instructions become the request
-      case phase::ask: ask(); break;          // 4. the model is asked
-      case phase::listen: {                   //    and streams
+      case phase::compose:  // 2.-3. context sources are asked; instructions and history become the request
+        if (!gathered_) co_await gather();
+        if (phase_ == phase::compose) compose();
+        break;
+      case phase::ask: ask(); break;  // 4. the model is asked
+      case phase::listen: {           //    and streams
         auto event = co_await stream_->async_next();
         hear(std::move(event));
         break;
@@ -303,8 +306,10 @@ void runner::compose() {
 
 void runner::ask() {
   record.steps.back().history_dropped = history_dropped_;
+  record.steps.back().context_dropped = context_dropped_;
   auto stream = agent_->llm->submit(record.request_of(record.steps.size() - 1));
-  if (!stream && stream.error().is(errc::context_overflow) && drop_old_turns()) return;  // compose again, ask again
+  if (!stream && stream.error().is(errc::context_overflow) && (drop_old_turns() || drop_context()))
+    return;  // ask again
   if (!stream) {
     record.steps.pop_back();
     return end_with(std::move(stream).error());

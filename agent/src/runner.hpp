@@ -43,6 +43,7 @@ class runner {
   task<void> advance();
   void open();
   void reopen();
+  task<void> gather();
   void compose();
   void ask();
   void hear(result<model_event> event);
@@ -54,6 +55,7 @@ class runner {
   task<bool> commit();
   task<void> pause(std::vector<tool_call> const& asking);
   bool drop_old_turns();
+  bool drop_context();
   void end_with(error why);
   template <class Event>
   void emit(Event&& event) {
@@ -80,6 +82,8 @@ class runner {
   std::uint64_t last_seq_ = 0;            // of the session, as far as this run has seen
   std::vector<session_event> unwritten_;  // goes down with the next commit
   std::vector<stored_effect> unwritten_effects_;
+  bool gathered_ = false;
+  bool context_dropped_ = false;
   std::size_t history_dropped_ = 0;
   std::size_t calls_dispatched_ = 0;
   deadline until_ = no_deadline;

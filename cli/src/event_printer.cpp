@@ -63,6 +63,11 @@ void event_printer::on(answer_reasoning const& e) {
   if (options_.verbose && options_.stream) say_part(styled(style::dim, harmless(e.text)));
 }
 
+void event_printer::on(context_gathered const& e) {
+  for (auto const& block : e.blocks) tell(label(block.source) + one_line(block.text, 100));
+  if (e.left_out) tell(label("left out") + counted(e.left_out, "block") + " beyond the context budget");
+}
+
 void event_printer::on(answer_token const&) {}
 
 void event_printer::on(call_requested const& e) {

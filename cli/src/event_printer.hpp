@@ -44,6 +44,7 @@ class event_printer {
   using time_point = std::chrono::steady_clock::time_point;
 
   void on(run_started const& e);
+  void on(context_gathered const& e);
   void on(step_started const& e);
   void on(answer_text const& e);
   void on(answer_reasoning const& e);

@@ -11,6 +11,7 @@
 #include <wherry/core/clock.hpp>
 #include <wherry/core/result.hpp>
 #include <wherry/core/task.hpp>
+#include <wherry/llm/context_source.hpp>
 #include <wherry/llm/model.hpp>
 #include <wherry/memory/durability.hpp>
 #include <wherry/memory/session.hpp>
@@ -43,6 +44,14 @@ struct run_limits {
   std::chrono::milliseconds commit_time = std::chrono::seconds{30};
 };
 
+/// How much of what context sources give goes into a request, and how long they are waited for.
+struct context_budget {
+  std::size_t tokens_max = 1'024;  ///< Of all blocks together, counted by the model's tokenizer.
+  std::size_t bytes_max = std::size_t{16} << 10;
+  std::chrono::milliseconds time = std::chrono::seconds{5};  ///< For each source; beyond, the run goes on without it.
+  std::string before_message = "The message:";               ///< Tells the user's words from the context above them.
+};
+
 /// An answer to a pending call, bound to that very call: its id, tool and arguments.
 struct call_answer {
   std::string call_id;
@@ -71,6 +80,17 @@ struct output_contract {
   }
 };
 
+namespace detail {
+template <class Source>
+concept has_tools = requires(Source const& s) {
+  { s.tools() } -> std::same_as<result<std::vector<tool>>>;
+};
+template <class Source>
+concept has_context = requires(Source const& s) {
+  { s.context() } -> std::same_as<std::shared_ptr<context_source>>;
+};
+}  // namespace detail
+
 /// An immutable agent. Copies share everything; each function that changes something returns a changed copy.
 /// Two tools of one name are an error of the first run.
 class agent {
@@ -87,14 +107,19 @@ class agent {
   agent with(tool t) const;
   /// Several tools, or why there are none: then every run fails with that.
   agent with(result<std::vector<tool>> tools) const;
-  /// The tools of anything that has them: `result<std::vector<tool>> tools() const`, as wherry::mcp_server.
+  /// Asks a source at the beginning of each run; what it gives stands before the user's words in every request of it.
+  agent with(std::shared_ptr<context_source> source) const;
+  /// What anything has of these: `result<std::vector<tool>> tools() const`, as wherry::mcp_server, and
+  /// `std::shared_ptr<context_source> context() const`.
   template <class Source>
-    requires requires(Source const& s) {
-      { s.tools() } -> std::same_as<result<std::vector<tool>>>;
-    }
+    requires(detail::has_tools<Source> || detail::has_context<Source>)
   agent with(Source const& source) const {
-    return with(source.tools());
+    auto out = *this;
+    if constexpr (detail::has_tools<Source>) out = out.with(source.tools());
+    if constexpr (detail::has_context<Source>) out = out.with(source.context());
+    return out;
   }
+  agent budget(context_budget bounds) const;
   agent limits(run_limits const& bounds) const;
   agent sampling(sampling_options const& options) const;
   agent seed(std::uint64_t seed) const;                ///< Fixed seed; without it each run draws one and records it.

@@ -3,6 +3,7 @@
 // or handed to a handler.
 
 #include <wherry/core/json_fwd.hpp>
+#include <wherry/llm/context_source.hpp>
 #include <wherry/llm/message.hpp>
 #include <wherry/llm/model.hpp>
 
@@ -18,6 +19,11 @@ struct run_started {
   std::string agent;
   std::string model;
   std::uint64_t seed = 0;
+};
+/// What the agent's context sources put before the model with the user's message; once in a run, absent without any.
+struct context_gathered {
+  std::vector<context_block> blocks;
+  std::size_t left_out = 0;  ///< Blocks that exceeded the budget.
 };
 /// A model call begins; steps count from 1.
 struct step_started {
@@ -71,9 +77,9 @@ struct run_finished {
   std::size_t steps = 0;
 };
 
-using run_event =
-    std::variant<run_started, step_started, answer_text, answer_reasoning, answer_token, call_requested, call_started,
-                 call_finished, approval_needed, step_finished, run_notice, committed, run_finished>;
+using run_event = std::variant<run_started, context_gathered, step_started, answer_text, answer_reasoning, answer_token,
+                               call_requested, call_started, call_finished, approval_needed, step_finished, run_notice,
+                               committed, run_finished>;
 
 /// The JSON form of an event, version 1: {"v":1,"type":"answer_text","text":"…"}. Types are the names above.
 json to_json(run_event const& event);

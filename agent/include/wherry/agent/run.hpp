@@ -5,6 +5,7 @@
 #include <wherry/core/id.hpp>
 #include <wherry/core/result.hpp>
 #include <wherry/core/task.hpp>
+#include <wherry/llm/context_source.hpp>
 #include <wherry/llm/schema.hpp>
 
 #include <functional>
@@ -22,6 +23,7 @@ struct step_record {
   model_request request;            ///< What was sent; its messages stand in the transcript, see request_of().
   std::size_t history_dropped = 0;  ///< Messages of older turns left out because they did not fit the context.
   std::size_t transcript_end = 0;   ///< The request's messages end here.
+  bool context_dropped = false;     ///< run_record::context was left out because it did not fit the model's context.
   message answer;
   finish_reason reason = finish_reason::stop;
   token_usage usage;
@@ -37,7 +39,12 @@ struct run_record {
   std::vector<message> transcript;  ///< System message, history, and what the run added.
   std::size_t first_new = 0;        ///< Where the run's own messages begin: its user message.
   std::size_t system_messages = 0;  ///< How many of the first messages are the agent's instructions (0 or 1).
-  token_usage usage;                ///< Summed over the steps.
+  /// What the agent's context sources gave, as far as it went in: it stands before the user message of every request,
+  /// and nowhere else. The transcript does not hold it, neither does a session.
+  std::vector<context_section> context;
+  std::vector<context_block> context_left_out;  ///< What exceeded the context budget.
+  std::string before_message;                   ///< Stands between the context and the user's words.
+  token_usage usage;                            ///< Summed over the steps.
   std::vector<step_record> steps;
   std::vector<notice> notices;
 
