@@ -141,7 +141,7 @@ class scope_check {
   result<void> totals() {
     auto const row = store_.get(family::post, totals_key(sid_));
     if (!row) return row.error();
-    if (!*row && report_.records == 0) return {};
+    if (!*row && numbers_.empty()) return {};
     auto const kept = *row ? decode_totals(**row) : std::nullopt;
     if (!kept || kept->records != totals_.records || kept->length != totals_.length ||
         kept->next_number < totals_.next_number)

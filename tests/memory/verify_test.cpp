@@ -126,3 +126,14 @@ TEST_CASE_METHOD(full_store, "a copy is a store of its own", "[memory]") {
   CHECK(scope.recall({.text = "tea", .vectors = {{"m", {1, 4}}}}).value().hits.size() == 1);
   CHECK(copy.scope({.tenant = "later"}).sessions().value().empty());
 }
+
+TEST_CASE("a scope without records is well beside one that has some", "[memory]") {
+  temp_dir dir;
+  store const db{dir.path(), {.commit_durability = durability::os}};
+  transaction tx{db.scope({.tenant = "a"})};
+  tx.put({.kind = "fact", .text = "x"});
+  tx.commit().value();
+  auto const other = db.scope({.tenant = "b"});
+  commit(other, other.session("talk"), {note("y")});
+  CHECK(db.verify().value().problems.empty());
+}
