@@ -87,16 +87,43 @@ TEST_CASE("plain reads an output", "[unit]") {
   CHECK(answer->text == "{\"city\": \"Seoul\"}");
 }
 
+TEST_CASE("plain hands an output on while it is written", "[unit]") {
+  for (std::string const head : {"{\"output\":", " { \"output\" : "}) {
+    answer_parser parser(family("plain"), only_objects);
+    std::string seen;
+    auto const push = [&](std::string_view part) {
+      auto const events = parser.push(part).value();
+      for (auto const& event : events) seen += std::get<text_delta>(event).text;
+    };
+    push(head);
+    CHECK(seen.empty());
+    push("{\"city\":\"Seo");
+    CHECK(seen == "{\"city\":\"Seo");
+    push("}ul\", \"days\" : [1,");
+    CHECK(seen == "{\"city\":\"Seo}ul\", \"days\" : [1,");
+    push("{}] } ");
+    push("} ");
+    auto const answer = parser.finish();
+    REQUIRE(answer.has_value());
+    CHECK(answer->is_output);
+    CHECK(answer->text == "{\"city\":\"Seo}ul\", \"days\" : [1,{}] }");
+    CHECK(seen == answer->text);
+  }
+  CHECK(parse_answer("{\"output\": 12 }", family("plain"), only_objects)->text == "12");
+  CHECK(parse_answer("{\"output\":\"}\\\"\"}", family("plain"), only_objects)->text == "\"}\\\"\"");
+}
+
 TEST_CASE("plain takes other JSON for text where text is allowed", "[unit]") {
   CHECK(parse_answer("{\"x\":1}", family("plain"), with_tools)->text == "{\"x\":1}");
   CHECK(parse_answer("{\"to", family("plain"), with_tools)->text == "{\"to");
 }
 
 TEST_CASE("malformed plain answers are typed errors that keep the raw text", "[unit]") {
-  std::string const text = GENERATE(as<std::string>{}, "hello", "{\"tool\":\"f\"}", "{\"tool\":\"f\",\"arguments\":[]}",
-                                    "{\"tool\":\"f\",\"arguments\":{}", "{\"tool\":\"f\",\"arguments\":{}} more",
-                                    "{\"tool\":\"f\",\"arguments\":{},\"x\":1}",
-                                    "{\"tool\":\"f\",\"tool\":\"g\",\"arguments\":{}}", "{\"output\":}", "{}", "");
+  std::string const text = GENERATE(
+      as<std::string>{}, "hello", "{\"tool\":\"f\"}", "{\"tool\":\"f\",\"arguments\":[]}",
+      "{\"tool\":\"f\",\"arguments\":{}", "{\"tool\":\"f\",\"arguments\":{}} more",
+      "{\"tool\":\"f\",\"arguments\":{},\"x\":1}", "{\"tool\":\"f\",\"tool\":\"g\",\"arguments\":{}}", "{\"output\":}",
+      "{}", "", "{\"output\":1,\"x\":2}", "{\"output\":1", "{\"output\":1 2}", "{\"output\":]}", "{\"output\":1}}");
   INFO(text);
   answer_parser parser(family("plain"), only_objects);
   (void)parser.push(text);

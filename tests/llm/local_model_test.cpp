@@ -128,6 +128,34 @@ TEST_CASE("masked tools stay in the prompt and cannot be called", "[unit]") {
   }
 }
 
+TEST_CASE("which tools may be called leaves the prompt as it is", "[unit]") {
+  auto const m = noise();
+  std::shared_ptr<model> const seam = m;
+  auto const open = ask_for_call();
+  auto some = ask_for_call();
+  some.callable = {"note"};
+  CHECK(seam->render(open)->ids == seam->render(some)->ids);
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    some.draws.run = seed;
+    auto const calls = answer(m, some)->answer.tool_calls();
+    REQUIRE(calls.size() == 1);
+    CHECK(calls[0].name == "note");
+  }
+}
+
+TEST_CASE("text beside tools that may not be called stops before a stop string", "[unit]") {
+  auto const m = noise();
+  auto r = ask_for_call(64);
+  r.choice = tool_choice::none;
+  auto const whole = answer(m, r).value().answer.text();
+  REQUIRE(whole.size() > 12);
+  std::string const stop = whole.substr(whole.size() / 2, 3);
+  r.stop = {stop};
+  auto const cut = answer(m, r).value();
+  CHECK(cut.answer.text() == whole.substr(0, whole.find(stop)));
+  CHECK(cut.notices.empty());
+}
+
 TEST_CASE("text stops before a stop string, also when tokens cut it", "[unit]") {
   auto const m = noise();
   auto r = ask("talk", 64);

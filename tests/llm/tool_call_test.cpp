@@ -8,14 +8,13 @@
 #include <catch2/catch_test_macros.hpp>
 #include <shared_data.hpp>
 
-#include "tokenizer_samples.hpp"
+#include "bfcl_support.hpp"
 
 #include <algorithm>
 #include <array>
 #include <filesystem>
 #include <map>
 #include <random>
-#include <sstream>
 
 using namespace wherry;
 
@@ -277,33 +276,11 @@ TEST_CASE("calls replayed by every family come back as the same calls", "[toolca
 
 namespace {
 
-// BFCL writes Python's names of types.
-void use_json_types(json& schema) {
-  static std::map<std::string, std::string> const names = {
-      {"dict", "object"}, {"float", "number"}, {"tuple", "array"}, {"any", "string"}, {"list", "array"}};
-  if (!schema.is_object()) return;
-  if (auto const type = schema.find("type"); type != schema.end() && type->is_string())
-    if (auto const known = names.find(*type); known != names.end()) *type = known->second;
-  for (auto& [key, member] : schema.items()) {
-    if (key == "properties")
-      for (auto& [name, property] : member.items()) use_json_types(property);
-    if (key == "items") use_json_types(member);
-  }
-}
-
 struct gold_case {
   std::string id;
   std::vector<tool_call> calls;
   std::vector<tool_spec> tools;
 };
-
-std::vector<json> json_lines(std::filesystem::path const& path) {
-  std::vector<json> out;
-  std::istringstream lines(wherry_test::read_file(path));
-  for (std::string line; std::getline(lines, line);)
-    if (!line.empty()) out.push_back(parse_json(line).value());
-  return out;
-}
 
 // Gold values of nested objects are lists of acceptable ones too. "" stands for an argument left out; one gold value
 // is no text where the schema wants one.
@@ -329,15 +306,11 @@ std::vector<gold_case> gold_cases() {
   std::vector<gold_case> out;
   for (auto const* kind : {"simple_python", "multiple", "parallel"}) {
     std::string const name = std::string("BFCL_v4_") + kind + ".json";
-    auto const questions = json_lines(wherry_test::shared("data/bfcl/" + name));
-    auto const answers = json_lines(wherry_test::shared("data/bfcl/possible_answer/" + name));
+    auto const questions = wherry_test::json_lines(wherry_test::shared("data/bfcl/" + name));
+    auto const answers = wherry_test::json_lines(wherry_test::shared("data/bfcl/possible_answer/" + name));
     REQUIRE(questions.size() == answers.size());
     for (std::size_t i = 0; i < answers.size(); ++i) {
-      gold_case one{answers[i]["id"], {}, {}};
-      for (auto function : questions[i]["function"]) {
-        use_json_types(function["parameters"]);
-        one.tools.push_back({function["name"], function["description"], {to_text(function["parameters"])}});
-      }
+      gold_case one{answers[i]["id"], {}, wherry_test::tools_of(questions[i])};
       for (auto const& call : answers[i]["ground_truth"])
         for (auto const& [function, values] : call.items()) {
           json arguments = json::object();
@@ -776,91 +749,4 @@ TEST_CASE("transcripts of families whose templates show no calls are read", "[to
       CHECK(answer->reasoning == one.thought);
       CHECK(*answer == *parse_answer(one.text, family(name), options));
     }
-}
-
-// -- grammars ---------------------------------------------------------------------------------------------------------
-
-TEST_CASE("whatever a family's grammar allows its reader takes, and no call is invalid", "[toolcall]") {
-  std::vector<tool_spec> const tools = {
-      {"convert",
-       "",
-       {R"({"type":"object","properties":{"amount":{"type":"number"},"unit":{"enum":["m","km"]}},"required":["amount","unit"],"additionalProperties":false})"}},
-      {"note",
-       "",
-       {R"({"type":"object","properties":{"text":{"type":"string","maxLength":12}},"required":["text"],"additionalProperties":false})"}}};
-  std::size_t enforced = 0;
-  for (auto const& row : answer_families()) {
-    if (!row.can_constrain()) continue;
-    ++enforced;
-    for (bool const as_tokens : {true, false}) {
-      std::vector<wherry_test::sample_token> more = {{"<eos>", token_kind::control}};
-      if (as_tokens)
-        for (auto const& mark : row.marks())
-          if (mark[0] == '<' || mark[0] == '[') more.push_back({mark, token_kind::control});
-      auto const tokens = wherry_test::build(wherry_test::bpe_model("gpt-2", {}, more)).value();
-      std::vector<std::string> bytes(tokens.size());
-      std::vector<token_id> control;
-      for (std::size_t i = 0; i < tokens.size(); ++i) {
-        auto const id = static_cast<token_id>(i);
-        if (tokens.kind(id) == token_kind::control)
-          control.push_back(id);
-        else
-          bytes[i] = tokens.token_bytes(id);
-      }
-      auto const end = *tokens.find("<eos>");
-      auto const vocabulary = grammar::vocabulary::build(bytes, control, std::span(&end, 1)).value();
-      answer_options may{.tools = true};
-      may.control = row.control_marks(tokens);
-      for (int kind = 0; kind < 3; ++kind) {
-        may.free_text = kind != 0;
-        may.in_reasoning = kind == 2;
-        INFO(row.name() << (as_tokens ? ", marks are tokens" : ", marks are text") << ", kind " << kind);
-        auto const program = grammar::compile(*row.constrain(tools, std::nullopt, may, tokens), vocabulary);
-        REQUIRE(program.has_value());
-        std::size_t calls = 0;
-        for (std::uint32_t seed = 0; seed < 30; ++seed) {
-          std::mt19937 random(seed);
-          grammar::matcher matcher(*program);
-          answer_parser parser(row, may);
-          std::string said;
-          for (std::size_t budget = 200; budget > 0; --budget) {
-            auto const allowed = matcher.allowed(budget);
-            std::vector<token_id> possible;
-            for (std::size_t i = 0; i < tokens.size(); ++i)
-              if (grammar::is_allowed(allowed, static_cast<token_id>(i))) possible.push_back(static_cast<token_id>(i));
-            if (possible.empty()) break;
-            auto chosen = possible[random() % possible.size()];
-            // Marks are rare among bytes; without a push no call would ever be drawn.
-            for (auto const id : possible)
-              if (tokens.kind(id) == token_kind::control && id != end && random() % 4 == 0) chosen = id;
-            if (chosen == end) break;
-            REQUIRE(matcher.accept(chosen));
-            bool const is_mark = tokens.kind(chosen) == token_kind::control;
-            auto const text = tokens.token_bytes(chosen, {.show_special = true});
-            said += text;
-            auto const pushed = is_mark ? parser.push_control(text) : parser.push(text);
-            INFO(said);
-            if (!pushed) FAIL(pushed.error());
-          }
-          INFO(said);
-          auto const answer = parser.finish();
-          if (!answer) FAIL(answer.error());
-          for (auto const& call : answer->calls) {
-            ++calls;
-            auto const arguments = parse_json(call.arguments);
-            REQUIRE(arguments.has_value());
-            if (call.name == "convert") {
-              CHECK((arguments->at("amount").is_number() || is_big_integer(arguments->at("amount"))));
-              CHECK((arguments->at("unit") == "m" || arguments->at("unit") == "km"));
-            } else {
-              CHECK(call.name == "note");
-              CHECK(arguments->at("text").is_string());
-            }
-          }
-        }
-        if (kind == 0) CHECK(calls >= 30);
-      }
-    }
-  }
-  CHECK(enforced >= 20);
 }

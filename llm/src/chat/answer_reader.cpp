@@ -127,12 +127,10 @@ void answer_reader::add_object(std::string_view object, call_members const& memb
   add_call({std::move(id), name->get<std::string>(), std::string(*raw_member(object, key))});
 }
 
-void answer_reader::add_output(std::string_view object) {
-  auto const parsed = parse_json(object);
-  if (!parsed) return broken("the output is not valid JSON: " + parsed.error().message);
-  if (parsed->size() != 1 || !parsed->contains("output")) return broken("the answer has no single member \"output\"");
+void answer_reader::end_output() {
+  if (auto const parsed = parse_json(answer_.text); !parsed)
+    return broken("the output is not valid JSON: " + parsed.error().message);
   answer_.is_output = true;
-  add_text(*raw_member(object, "output"));
 }
 
 void answer_reader::broken(std::string const& what) {
@@ -238,7 +236,8 @@ std::size_t mark_reader::bytes_held() const {
 namespace wherry::inline v0 {
 
 answer_parser::answer_parser(answer_family family, answer_options const& options)
-    : reader_((family.row().reader ? family.row().reader : detail::chat::make_tagged_reader)(family.row(), options)) {}
+    : reader_((family.row().reader ? family.row().reader : detail::chat::make_tagged_reader)(family.row(), options)),
+      is_output_or_calls_(options.output && !options.free_text) {}
 answer_parser::~answer_parser() = default;
 answer_parser::answer_parser(answer_parser&&) noexcept = default;
 answer_parser& answer_parser::operator=(answer_parser&&) noexcept = default;
@@ -260,7 +259,10 @@ result<std::vector<answer_event>> answer_parser::push_control(std::string_view s
 result<chat_answer> answer_parser::finish(bool cut_off) {
   reader_->finish(cut_off);
   if (reader_->failure()) return *reader_->failure();
-  return reader_->answer();
+  chat_answer answer = reader_->answer();
+  // What may be nothing else and is JSON is the output.
+  if (is_output_or_calls_ && answer.calls.empty() && parse_json(answer.text)) answer.is_output = true;
+  return answer;
 }
 
 result<chat_answer> parse_answer(std::string_view text, answer_family family, answer_options const& options) {

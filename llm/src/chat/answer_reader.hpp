@@ -63,8 +63,8 @@ class answer_reader {
   void add_call(tool_call call);
   /// A whole JSON object, or an array of them.
   void add_calls(std::string_view value, call_members const& members);
-  /// A whole object {"output": ...}.
-  void add_output(std::string_view object);
+  /// The text was the output.
+  void end_output();
   void broken(std::string const& what);
 
  private:

@@ -2,6 +2,8 @@
 
 #include "chat/unicode.hpp"
 
+#include <wherry/llm/json_validator.hpp>
+
 #include <algorithm>
 #include <cctype>
 
@@ -155,8 +157,9 @@ class literal_reader {
 
   tool_call call() {
     tool_call out;
-    out.name = name();
-    while (take('.')) out.name += '.' + name();
+    skip_space();
+    while (at_ < text_.size() && (continues_name(text_[at_]) || text_[at_] == '-' || text_[at_] == '.'))
+      out.name += text_[at_++];
     if (out.name.empty() || out.name.ends_with('.')) wrong("a call begins with a name");
     // Llama's built-in tools: brave_search.call(query="...").
     if (out.name.ends_with(".call")) out.name.resize(out.name.size() - 5);
@@ -345,39 +348,55 @@ std::string gemma_text(json const& value, std::string_view quote) {
 
 // -- bare parameters --------------------------------------------------------------------------------------------------
 
-parameter_type type_of_parameter(std::vector<tool_spec> const* offered, std::string_view tool, std::string_view key) {
-  if (!offered) return parameter_type::unknown;
+namespace {
+
+// What the schema of a tool says about arguments, one at a time: nothing about which there are.
+std::optional<json> argument_schema(std::vector<tool_spec> const* offered, std::string_view tool) {
+  if (!offered) return std::nullopt;
   auto const spec = std::find_if(offered->begin(), offered->end(), [&](tool_spec const& s) { return s.name == tool; });
-  if (spec == offered->end()) return parameter_type::unknown;
-  auto const schema = parse_json(spec->input_schema.text);
-  if (!schema || !schema->is_object()) return parameter_type::unknown;
-  auto const properties = schema->find("properties");
-  if (properties == schema->end() || !properties->is_object()) return parameter_type::unknown;
-  auto const property = properties->find(key);
-  if (property == properties->end() || !property->is_object()) return parameter_type::unknown;
-  auto const all_texts = [](json const& values) {
-    return values.is_array() && std::all_of(values.begin(), values.end(), [](json const& v) { return v.is_string(); });
-  };
-  if (auto const type = property->find("type"); type != property->end()) {
-    if (type->is_string()) return *type == "string" ? parameter_type::text : parameter_type::other;
-    return parameter_type::unknown;  // several types: the value tells
-  }
-  if (auto const values = property->find("enum"); values != property->end())
-    return all_texts(*values) ? parameter_type::text : parameter_type::unknown;
-  if (auto const value = property->find("const"); value != property->end())
-    return value->is_string() ? parameter_type::text : parameter_type::other;
-  return parameter_type::unknown;
+  if (spec == offered->end()) return std::nullopt;
+  auto schema = parse_json(spec->input_schema.text);
+  if (!schema || !schema->is_object()) return std::nullopt;
+  for (auto const* keyword : {"required", "minProperties", "dependentRequired", "dependentSchemas", "dependencies",
+                              "anyOf", "oneOf", "if", "then", "else", "not"})
+    schema->erase(keyword);
+  return std::move(*schema);
 }
 
-json bare_value(std::string_view text, parameter_type type) {
-  if (type == parameter_type::text) return std::string(text);
+// Most parameters say their one type; only the others need a validator.
+std::optional<bool> declares_text(json const& schema, std::string const& key) {
+  auto const properties = schema.find("properties");
+  if (properties == schema.end() || !properties->is_object()) return std::nullopt;
+  auto const property = properties->find(key);
+  if (property == properties->end() || !property->is_object()) return std::nullopt;
+  auto const type = property->find("type");
+  if (type == property->end() || !type->is_string()) return std::nullopt;
+  return *type == "string";
+}
+
+}  // namespace
+
+json bare_value(std::string_view text, std::optional<bool> is_text, std::vector<tool_spec> const* offered,
+                std::string_view tool, std::string_view key) {
+  auto const schema = is_text ? std::nullopt : argument_schema(offered, tool);
+  if (schema) is_text = declares_text(*schema, std::string(key));
+  if (is_text.value_or(false)) return std::string(text);
   std::size_t const begin = std::min(text.find_first_not_of(white_space), text.size());
   std::string_view const trimmed = text.substr(begin, text.find_last_not_of(white_space) + 1 - begin);
+  std::vector<json> ways;
   if (!trimmed.empty()) {
-    if (auto parsed = parse_json(trimmed)) return std::move(*parsed);
-    if (auto literal = python_literal(trimmed)) return std::move(*literal);
+    if (auto parsed = parse_json(trimmed)) ways.push_back(std::move(*parsed));
+    if (auto literal = python_literal(trimmed)) ways.push_back(std::move(*literal));
   }
-  return std::string(text);
+  ways.push_back(std::string(text));
+  if (schema && !is_text && ways.size() > 1) {
+    if (auto const validator = json_validator::make({to_text(*schema)}))
+      for (auto const& way : ways) {
+        auto const wrong = validator->validate_value(json{{key, way}});
+        if (wrong && wrong->empty()) return way;
+      }
+  }
+  return std::move(ways.front());
 }
 
 bool arguments_writer::add(std::string_view key, json const& value) {

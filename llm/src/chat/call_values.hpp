@@ -63,11 +63,11 @@ class gemma_reader {
 /// JSON in Gemma's notation.
 std::string gemma_text(json const& value, std::string_view quote);
 
-/// What the schema of a tool says about a parameter's type.
-enum class parameter_type { unknown, text, other };
-parameter_type type_of_parameter(std::vector<tool_spec> const* offered, std::string_view tool, std::string_view key);
-/// The value of a bare parameter: a text where the schema wants one, or where it reads as nothing else.
-json bare_value(std::string_view text, parameter_type type);
+/// The value of a bare parameter. `is_text`: what the model said about it. Otherwise the schema of the tool decides
+/// between the ways to read it (JSON, a Python literal, text): the first that it allows. Where it allows none, or there
+/// is no schema, it is the first that reads.
+json bare_value(std::string_view text, std::optional<bool> is_text, std::vector<tool_spec> const* offered,
+                std::string_view tool, std::string_view key);
 
 /// {"key": value, ...} in Python's spacing.
 class arguments_writer {

@@ -25,7 +25,6 @@ void split_kimi_name(std::string& name, std::string& id) {
 
 constexpr tagged_syntax::block think{"<think>", "</think>"};
 constexpr string_view object_call = R"({"name": $json_name, "arguments": $arguments})";
-constexpr auto by_layout = family_row::enforcement::layout;
 
 constexpr family_row rows[] = {
     {.name = "harmony",  // gpt-oss
@@ -37,8 +36,7 @@ constexpr family_row rows[] = {
                 .between = "<|start|>assistant"},
      .reader = make_harmony_reader,
      .other_marks = {"<|channel|>", "<|message|>", "<|constrain|>", "<|start|>", "<|end|>", "<|call|>", "<|return|>"},
-     .message_end = "<|end|>",
-     .enforced = by_layout},
+     .message_end = "<|end|>"},
 
     {.name = "gemma4",
      .taught_by = [](string_view s) { return has(s, "<|tool_call>"); },
@@ -122,8 +120,7 @@ constexpr family_row rows[] = {
                 .open = "<｜tool▁calls▁begin｜>",
                 .call = "<｜tool▁call▁begin｜>function<｜tool▁sep｜>$name\n```json\n$arguments\n```<｜tool▁call▁end｜>",
                 .between = "\n",
-                .close = "<｜tool▁calls▁end｜>"},
-     .enforced = by_layout},
+                .close = "<｜tool▁calls▁end｜>"}},
 
     {.name = "deepseek_v3_1",
      .taught_by = [](string_view s) { return has(s, "<｜tool▁calls▁begin｜>"); },
@@ -138,8 +135,7 @@ constexpr family_row rows[] = {
                 .before_calls = "",
                 .open = "<｜tool▁calls▁begin｜>",
                 .call = "<｜tool▁call▁begin｜>$name<｜tool▁sep｜>$arguments<｜tool▁call▁end｜>",
-                .close = "<｜tool▁calls▁end｜>"},
-     .enforced = by_layout},
+                .close = "<｜tool▁calls▁end｜>"}},
 
     {.name = "kimi_k2",
      .taught_by = [](string_view s) { return has(s, "<|tool_call_argument_begin|>"); },
@@ -156,8 +152,7 @@ constexpr family_row rows[] = {
                 .open = "<|tool_calls_section_begin|>",
                 .call = "<|tool_call_begin|>functions.$name:$index<|tool_call_argument_begin|>$arguments"
                         "<|tool_call_end|>",
-                .close = "<|tool_calls_section_end|>"},
-     .enforced = by_layout},
+                .close = "<|tool_calls_section_end|>"}},
 
     {.name = "glm_4_7",  // and 5
      .taught_by = [](string_view s) { return has(s, "</arg_key><arg_value>"); },
@@ -242,16 +237,14 @@ constexpr family_row rows[] = {
     {.name = "functionary_v3_1",
      .taught_by = [](string_view s) { return has(s, "<function="); },
      .syntax = {.form = call_form::named, .call_open = "<function=", .call_close = "</function>", .name_end = ">"},
-     .layout = {.reasoning = "", .before_calls = "", .call = "<function=$name>$arguments</function>"},
-     .enforced = by_layout},
+     .layout = {.reasoning = "", .before_calls = "", .call = "<function=$name>$arguments</function>"}},
 
     {.name = "functionary_v3_2",
      .taught_by = [](string_view s) { return has(s, ">>>") && has(s, "recipient"); },
      .layout =
          {.reasoning = "", .text = "all\n$text", .before_calls = ">>>", .call = "$name\n$arguments", .between = ">>>"},
      .reader = make_recipient_reader,
-     .other_marks = {">>>"},
-     .enforced = by_layout},
+     .other_marks = {">>>"}},
 
     {.name = "firefunction",
      .taught_by = [](string_view s) { return has(s, "functools["); },
@@ -261,8 +254,7 @@ constexpr family_row rows[] = {
                 .open = "functools[",
                 .call = object_call,
                 .between = ", ",
-                .close = "]"},
-     .enforced = by_layout},
+                .close = "]"}},
 
     {.name = "mistral_args",  // Mistral Small 3.2, Devstral, Ministral
      .taught_by = [](string_view s) { return has(s, "[TOOL_CALLS]") && has(s, "[ARGS]"); },
@@ -274,8 +266,7 @@ constexpr family_row rows[] = {
                 .json_too = true},
      .layout = {.reasoning = "[THINK]$reasoning[/THINK]",
                 .before_calls = "",
-                .call = "[TOOL_CALLS]$name[ARGS]$arguments"},
-     .enforced = by_layout},
+                .call = "[TOOL_CALLS]$name[ARGS]$arguments"}},
 
     {.name = "mistral",  // Nemo, Small up to 3.1, Large
      .taught_by = [](string_view s) { return has(s, "[TOOL_CALLS]"); },
@@ -290,8 +281,7 @@ constexpr family_row rows[] = {
                 .open = "[TOOL_CALLS][",
                 .call = R"({"name": $json_name, "arguments": $arguments, "id": $json_id})",
                 .between = ", ",
-                .close = "]"},
-     .enforced = by_layout},
+                .close = "]"}},
 
     {.name = "command_r7b",  // and Command A
      .taught_by = [](string_view s) { return has(s, "<|START_ACTION|>"); },
@@ -307,8 +297,7 @@ constexpr family_row rows[] = {
                 .open = "<|START_ACTION|>[\n",
                 .call = R"(    {"tool_call_id": "$index", "tool_name": $json_name, "parameters": $arguments})",
                 .between = ",\n",
-                .close = "\n]<|END_ACTION|>"},
-     .enforced = by_layout},
+                .close = "\n]<|END_ACTION|>"}},
 
     {.name = "command_r",
      .taught_by = [](string_view s) { return has(s, "directly-answer") || has(s, "directly_answer"); },
@@ -322,8 +311,7 @@ constexpr family_row rows[] = {
                 .open = "Action:\n```json\n[\n",
                 .call = "    {\n        \"tool_name\": $json_name,\n        \"parameters\": $arguments\n    }",
                 .between = ",\n",
-                .close = "\n]```"},
-     .enforced = by_layout},
+                .close = "\n]```"}},
 
     {.name = "apertus",
      .taught_by = [](string_view s) { return has(s, "<|tools_prefix|>"); },
@@ -336,8 +324,7 @@ constexpr family_row rows[] = {
                 .open = "<|tools_prefix|>[",
                 .call = "{$json_name: $arguments}",
                 .between = ", ",
-                .close = "]<|tools_suffix|>"},
-     .enforced = by_layout},
+                .close = "]<|tools_suffix|>"}},
 
     {.name = "apriel",
      .taught_by = [](string_view s) { return has(s, "<tool_calls>["); },
@@ -349,8 +336,7 @@ constexpr family_row rows[] = {
                 .open = "<tool_calls>[",
                 .call = object_call,
                 .between = ", ",
-                .close = "]</tool_calls>"},
-     .enforced = by_layout},
+                .close = "]</tool_calls>"}},
 
     {.name = "phi4_mini",
      .taught_by = [](string_view s) { return has(s, "<|/tool_call|>") || has(s, "<|/tool|>"); },
@@ -360,8 +346,7 @@ constexpr family_row rows[] = {
                 .open = "<|tool_call|>[",
                 .call = object_call,
                 .between = ", ",
-                .close = "]<|/tool_call|>"},
-     .enforced = by_layout},
+                .close = "]<|/tool_call|>"}},
 
     {.name = "granite",
      .taught_by = [](string_view s) { return has(s, "<|tool_call|>"); },
@@ -371,23 +356,20 @@ constexpr family_row rows[] = {
                 .open = "<|tool_call|>[",
                 .call = object_call,
                 .between = ", ",
-                .close = "]"},
-     .enforced = by_layout},
+                .close = "]"}},
 
     {.name = "nemotron",  // Nano 2 and Llama-Nemotron; Nemotron 3 writes as qwen3_coder
      .taught_by = [](string_view s) { return has(s, "<TOOLCALL>"); },
      .syntax = {.reasoning = {think}, .section_open = "<TOOLCALL>", .section_close = "</TOOLCALL>"},
      .layout =
-         {.before_calls = "", .open = "<TOOLCALL>[", .call = object_call, .between = ", ", .close = "]</TOOLCALL>"},
-     .enforced = by_layout},
+         {.before_calls = "", .open = "<TOOLCALL>[", .call = object_call, .between = ", ", .close = "]</TOOLCALL>"}},
 
     {.name = "gigachat_3_1",
      .taught_by = [](string_view s) { return has(s, "<|function_call|>"); },
      .syntax = {.ignored = {"<|message_sep|>"}, .section_open = "<|function_call|>"},
      .layout = {.reasoning = "",
                 .before_calls = "",
-                .call = "<|function_call|>{\"name\": $json_name, \"arguments\": $arguments}"},
-     .enforced = by_layout},
+                .call = "<|function_call|>{\"name\": $json_name, \"arguments\": $arguments}"}},
 
     {.name = "gigachat_3",
      .taught_by = [](string_view s) { return has(s, "'function call'") && has(s, "role_sep"); },
@@ -396,8 +378,7 @@ constexpr family_row rows[] = {
                 .before_calls = "",
                 .call =
                     "<|message_sep|>\n\nfunction call<|role_sep|>\n{\"name\": $json_name, \"arguments\": $arguments}"},
-     .other_marks = {"<|role_sep|>"},
-     .enforced = by_layout},
+     .other_marks = {"<|role_sep|>"}},
 
     {.name = "lfm2",
      .taught_by =
@@ -426,8 +407,7 @@ constexpr family_row rows[] = {
                 .arguments_close = "</arguments>"},
      .layout = {.call = "<use_mcp_tool>\n<server_name>tools</server_name>\n<tool_name>$name</tool_name>\n"
                         "<arguments>\n$arguments\n</arguments>\n</use_mcp_tool>",
-                .between = "\n"},
-     .enforced = by_layout},
+                .between = "\n"}},
 
     {.name = "llama_pythonic",  // Llama 4, and Llama 3.2 where the prompt asks for it
      .taught_by = [](string_view s) { return has(s, "func_name1("); },
@@ -446,21 +426,18 @@ constexpr family_row rows[] = {
      .layout = {.reasoning = "",
                 .before_calls = "",
                 .call = R"({"name": $json_name, "parameters": $arguments})",
-                .between = "; "},
-     .enforced = by_layout},
+                .between = "; "}},
 
     {.name = "hermes",  // Hermes, Qwen 2.5 and 3, QwQ, SmolLM3, ...
      .taught_by = [](string_view s) { return (has(s, "<tool_call>") && has(s, "\"arguments\"")) || has(s, "<think>"); },
      .syntax = {.reasoning = {think}, .call_open = "<tool_call>", .call_close = "</tool_call>"},
      .layout = {.call = "<tool_call>\n{\"name\": $json_name, \"arguments\": $arguments}\n</tool_call>",
-                .between = "\n"},
-     .enforced = by_layout},
+                .between = "\n"}},
 
     {.name = "plain",
      .taught_by = [](string_view) { return true; },
      .layout = {.reasoning = "", .before_calls = "", .call = R"({"tool":$json_name,"arguments":$arguments})"},
-     .reader = make_plain_reader,
-     .enforced = family_row::enforcement::plain},
+     .reader = make_plain_reader},
 };
 
 template <std::size_t... index>

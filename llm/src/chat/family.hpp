@@ -1,6 +1,7 @@
 #pragma once
 // What a row of the table of families holds. Most families differ in marks and in the form of a call only; those rows
-// are data, read by one reader (tagged_reader.cpp) and written by one writer (family_writing.cpp). The others name a
+// are data, read by one reader (tagged_reader.cpp), written by one writer (family_writing.cpp) and constrained by one
+// maker of grammars (family_grammar.cpp). The others name a
 // reader of their own.
 
 #include <wherry/llm/chat_answer.hpp>
@@ -88,8 +89,6 @@ struct family_row {
   std::array<string_view, 8> other_marks = {};
   /// Ends a message, but not the answer.
   string_view message_end = {};
-  /// How the grammar of the answer is made. `none`: not written yet, the answer is read but not enforced.
-  enum class enforcement { none, layout, plain } enforced = enforcement::none;
 };
 
 std::span<family_row const> family_rows() noexcept;

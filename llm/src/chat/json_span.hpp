@@ -13,6 +13,8 @@ class json_scanner {
  public:
   /// Takes the next byte; true when it closed the outermost bracket.
   bool take(char byte) noexcept;
+  /// True outside all brackets and strings.
+  bool is_outside() const noexcept { return depth_ == 0 && !in_string_; }
 
  private:
   std::size_t depth_ = 0;

@@ -13,13 +13,14 @@ class plain_reader final : public answer_reader {
       : options_(options), text_allowed_(options.free_text || (!options.tools && !options.output)) {}
 
  private:
-  enum class state { deciding, text, object, done };
+  enum class state { deciding, text, object, output, done };
 
   void take(char byte) override {
     switch (state_) {
       case state::deciding: return decide(byte);
       case state::text: return add_text({&byte, 1});
       case state::object: return follow(byte);
+      case state::output: return take_output(byte);
       case state::done:
         if (!is_white(byte)) broken("something follows the JSON object");
     }
@@ -47,19 +48,49 @@ class plain_reader final : public answer_reader {
 
   void follow(char byte) {
     held_ += byte;
+    if (begins_output()) {
+      state_ = state::output;
+      held_.clear();
+      scanner_ = {};
+      return;
+    }
     if (!scanner_.take(byte)) return;
     state_ = state::done;
-    bool const is_output = options_.output && held_.find_first_not_of(white_space, 1) == held_.find("\"output\"");
-    if (is_output)
-      add_output(held_);
-    else if (options_.tools)
+    if (options_.tools)
       add_calls(held_, call_members{.name = "tool", .strict = true});
     else
       broken("the object is no output");
   }
 
+  // Of an output only what is inside its object is handed on, as it comes.
+  bool begins_output() const {
+    if (!options_.output || !held_.ends_with(':')) return false;
+    std::string head;
+    for (char const c : held_)
+      if (!is_white(c)) head += c;
+    return head == output_head;
+  }
+
+  void take_output(char byte) {
+    bool const between = scanner_.is_outside();
+    if (between && is_white(byte)) {
+      held_ += byte;
+      return;
+    }
+    if (between && byte == '}') {
+      state_ = state::done;
+      return end_output();
+    }
+    if (between && byte == ',') return broken("the answer has no single member \"output\"");
+    if (begun_) add_text(std::exchange(held_, {}));
+    held_.clear();
+    begun_ = true;
+    add_text({&byte, 1});
+    scanner_.take(byte);
+  }
+
   void end() override {
-    if (state_ == state::object || (state_ == state::deciding && !text_allowed_))
+    if (state_ == state::object || state_ == state::output || (state_ == state::deciding && !text_allowed_))
       broken("the answer ends before its JSON object does");
     else if (state_ == state::deciding)
       add_text(held_);
@@ -70,6 +101,7 @@ class plain_reader final : public answer_reader {
   state state_ = state::deciding;
   std::string held_;
   json_scanner scanner_;
+  bool begun_ = false;  // of an output something but white space was read
 };
 
 }  // namespace

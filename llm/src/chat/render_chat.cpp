@@ -311,12 +311,10 @@ class conversation {
     json context = json::object();
     if (tools_missing) context["tools"] = context_["tools"];
     if (schema_missing) context["output_schema"] = context_["output_schema"];
-    bool const own = family_.can_constrain();
-    auto const family = own ? family_ : answer_families().back();
-    context["output_form"] = family == answer_families().back() ? "{\"output\":...} with JSON" : "JSON";
+    context["output_form"] = family_ == answer_families().back() ? "{\"output\":...} with JSON" : "JSON";
     marked_values marked;
     message const example{role::assistant, {tool_call{"", "NAME", R"({"ARGUMENT": "VALUE"})"}}};
-    marked.variables.emplace_back("call_form", family.replay(example));
+    marked.variables.emplace_back("call_form", family_.replay(example));
     auto block = render_block(options_.tool_block, tool_block_source, context, marked);
     if (!block) return block.error();
     if (block->empty()) return {};

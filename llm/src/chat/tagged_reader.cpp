@@ -425,9 +425,8 @@ class tagged_reader final : public mark_reader {
       if (value.starts_with('\n')) value.remove_prefix(1);
       if (value.ends_with('\n')) value.remove_suffix(1);
     }
-    auto type = type_of_parameter(options_.offered.get(), call_.name, key_);
-    if (text_flag_) type = *text_flag_ ? parameter_type::text : parameter_type::other;
-    if (!arguments_.add(key_, bare_value(value, type))) return broken("the parameter \"" + key_ + "\" stands twice");
+    auto const read = bare_value(value, text_flag_, options_.offered.get(), call_.name, key_);
+    if (!arguments_.add(key_, read)) return broken("the parameter \"" + key_ + "\" stands twice");
     enter_keys();
   }
 

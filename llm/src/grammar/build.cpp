@@ -126,13 +126,15 @@ class builder {
       from = next;
     }
   }
+  bool check_token(token_id id) {
+    if (id < 0 || static_cast<std::size_t>(id) >= tokens_.bytes.size())
+      fail(mistake("token id " + std::to_string(id) + " is not in the vocabulary"));
+    else if (!tokens_.is_control[static_cast<std::size_t>(id)])
+      fail(mistake("token id " + std::to_string(id) + " is not a control token; spell text with literal()"));
+    return ok();
+  }
   void emit_node(token_node const& n, state_id from, state_id to) {
-    if (n.id < 0 || static_cast<std::size_t>(n.id) >= tokens_.bytes.size()) {
-      return fail(mistake("token id " + std::to_string(n.id) + " is not in the vocabulary"));
-    }
-    if (!tokens_.is_control[static_cast<std::size_t>(n.id)]) {
-      return fail(mistake("token id " + std::to_string(n.id) + " is not a control token; spell text with literal()"));
-    }
+    if (!check_token(n.id)) return;
     connect(from, {.kind = edge_kind::token, .target = to, .operand = static_cast<std::uint32_t>(n.id)});
   }
   void emit_node(bytes_node const& n, state_id from, state_id to) {
@@ -235,8 +237,17 @@ class builder {
     scope_ = outer;
   }
   void emit_node(schema_node const& n, state_id from, state_id to) {
-    auto shapes = normalise_schema(n.schema, n.limits, tokens_);
+    std::optional<spelled_notation> how;
+    std::vector<std::string> raw_without;
+    if (n.written) {
+      how = spelled(*n.written);
+      raw_without = how->raw_without();
+    }
+    auto shapes = normalise_schema(n.schema, n.limits, tokens_, how ? &raw_without : nullptr);
     if (!shapes) return fail(shapes.error());
+    if (how) {
+      if (auto written = write_shapes(**shapes, *how); !written) return fail(std::move(written).error());
+    }
     mark_recursive_shapes(**shapes);
     machine_.depth_max = std::min(machine_.depth_max, n.limits.depth);
     schema_part part{*shapes, std::vector<state_id>((*shapes)->shapes.size(), schema_part::no_entry), {}};
@@ -246,6 +257,37 @@ class builder {
     draft_[entry].stub = static_cast<std::uint32_t>(machine_.stubs.size());
     machine_.parts.push_back(std::move(part));
     call(from, entry, to);
+  }
+  // The marks of a notation.
+  void spell(expr const& e, spelling& out) {
+    auto const& node = e.get().value;
+    if (auto const* literal = std::get_if<literal_node>(&node)) {
+      for (char const c : literal->bytes) out.push_back(static_cast<std::uint8_t>(c));
+    } else if (auto const* token = std::get_if<token_node>(&node)) {
+      if (check_token(token->id)) out.push_back(control_element + static_cast<std::uint32_t>(token->id));
+    } else if (auto const* parts = std::get_if<sequence_node>(&node)) {
+      for (auto const& part : parts->parts) spell(part, out);
+    } else {
+      fail(mistake("a mark of a notation is a sequence of literals and tokens"));
+    }
+  }
+  spelling spelled(expr const& e) {
+    spelling out;
+    spell(e, out);
+    return out;
+  }
+  spelled_notation spelled(notation const& n) {
+    auto const marks = [&](notation::marks const& m) {
+      return spelled_notation::marks{spelled(m.before), spelled(m.behind)};
+    };
+    spelled_notation out{n.true_text, n.false_text, n.null_text, {}, {}};
+    if (n.texts) out.texts = marks(*n.texts);
+    if (n.outermost) {
+      auto const& a = *n.outermost;
+      out.outermost = {spelled(a.between), spelled(a.before_name), a.names, marks(a.value), {}};
+      if (a.text) out.outermost->text = marks(*a.text);
+    }
+    return out;
   }
   void emit_node(regex_node const& n, state_id from, state_id to) {
     auto in = std::make_shared<regex::arena>();

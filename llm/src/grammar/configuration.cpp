@@ -210,8 +210,9 @@ void configuration::close(thread_list& out) {
       out.push_back(t);
       text_unit const& text = machine_->text_at(t.top.state);
       if (text.has_quote) continue;
-      bool const ends = text.language ? text.language->automaton.accepts(t.top.counter)
-                                      : text.automaton->is_border(machine_->text_state(t.top.state));
+      bool const ends = text.language
+                            ? text.language->automaton.accepts(t.top.counter)
+                            : t.top.counter >= text.min && text.automaton->is_border(machine_->text_state(t.top.state));
       if (ends) leave(t);
       continue;
     }

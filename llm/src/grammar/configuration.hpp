@@ -31,10 +31,6 @@ inline constexpr std::uint32_t unknown_size = static_cast<std::uint32_t>(-1);
 
 using thread_list = std::vector<thread>;
 
-/// One element of a spelled completion: a byte, or 256 plus the id of a control token.
-using spelling = std::vector<std::uint32_t>;
-inline constexpr std::uint32_t control_element = 256;
-
 class configuration {
  public:
   /// A language may be read in many ways at once; beyond this many only the first ones and the shortest are followed.

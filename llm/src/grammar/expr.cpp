@@ -19,6 +19,9 @@ expr define(std::vector<std::pair<std::string, expr>> rules, expr body, std::siz
 }
 expr regex(std::string pattern) { return make_expr(regex_node{std::move(pattern)}); }
 expr json_schema(raw_json schema, bounds const& limits) { return make_expr(schema_node{std::move(schema), limits}); }
+expr schema_in_notation(raw_json schema, notation written, bounds const& limits) {
+  return make_expr(schema_node{std::move(schema), limits, std::make_shared<notation const>(std::move(written))});
+}
 
 }  // namespace grammar
 }  // namespace wherry::inline v0

@@ -4,6 +4,8 @@
 
 #include <wherry/llm/grammar.hpp>
 
+#include "grammar/notation.hpp"
+
 #include <optional>
 #include <variant>
 
@@ -44,6 +46,7 @@ struct define_node {
 struct schema_node {
   raw_json schema;
   bounds limits;
+  std::shared_ptr<notation const> written = nullptr;  ///< Null: JSON.
 };
 /// Text that matches a pattern.
 struct regex_node {

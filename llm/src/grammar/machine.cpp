@@ -10,6 +10,11 @@ weight machine::spelled_weight(std::string_view bytes) const {
   for (char const c : bytes) sum = plus(sum, byte_weight[static_cast<std::uint8_t>(c)]);
   return sum;
 }
+weight machine::spelled_weight(spelling const& elements) const {
+  weight sum = 0;
+  for (auto const e : elements) sum = plus(sum, e < control_element ? byte_weight[e] : 1);
+  return sum;
+}
 
 std::vector<other_member> machine::members_needed(unit const& u, std::vector<std::string> const& taken,
                                                   std::size_t level, std::size_t count) const {

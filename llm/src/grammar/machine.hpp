@@ -159,6 +159,7 @@ struct machine {
   /// Where the byte that a completion takes from an edge is chosen.
   std::uint8_t best_byte(edge const& e) const;
   weight spelled_weight(std::string_view bytes) const;
+  weight spelled_weight(spelling const& elements) const;
   /// What members of a unit that collects names are still needed, beyond those in `taken` (sorted); fewer when there
   /// are not so many.
   std::vector<other_member> members_needed(unit const& u, std::vector<std::string> const& taken, std::size_t level,

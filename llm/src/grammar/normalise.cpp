@@ -118,8 +118,8 @@ struct pending_atom {
 
 class normaliser {
  public:
-  normaliser(bounds const& limits, vocabulary::impl const& tokens)
-      : bounds_(limits), tokens_(tokens), table_(std::make_shared<shape_table>()) {}
+  normaliser(bounds const& limits, vocabulary::impl const& tokens, std::vector<std::string> const* raw_without)
+      : bounds_(limits), tokens_(tokens), raw_without_(raw_without), table_(std::make_shared<shape_table>()) {}
 
   result<std::shared_ptr<shape_table>> run(raw_json const& text) {
     auto root = known_.add_text("", text.text);
@@ -1042,32 +1042,41 @@ class normaliser {
         return;
       }
       out.alternatives.emplace_back(
-          string_shape{min, std::min(max, bounds_.string_bytes), bounds_.string_bytes, nullptr});
+          string_shape{min, std::min(max, bounds_.string_bytes), bounds_.string_bytes, nullptr, nullptr});
       return;
     }
-    auto language = text_language();
+    auto language = text_language(regex::spelling::json_string);
     if (failure_ || !language) return;
     if (language->automaton.start() == regex::automaton::dead) {
       no_value("pattern", here());
       return;
     }
-    out.alternatives.emplace_back(string_shape{0, no_limit, no_limit, std::move(language)});
+    auto raw = raw_without_ ? text_language(regex::spelling::utf8) : nullptr;
+    if (failure_) return;
+    out.alternatives.emplace_back(string_shape{0, no_limit, no_limit, std::move(language), std::move(raw)});
   }
-  std::shared_ptr<lazy_text> text_language() {
-    if (auto const known = languages_.find(strings_); known != languages_.end()) return known->second;
+  std::shared_ptr<lazy_text> text_language(regex::spelling as) {
+    std::pair const key{as, strings_};
+    if (auto const known = languages_.find(key); known != languages_.end()) return known->second;
     auto in = std::make_shared<regex::arena>();
     std::vector<regex::node> ways;
-    for (auto const& limits : strings_) ways.push_back(language_of(*in, limits));
+    for (auto const& limits : strings_) ways.push_back(language_of(*in, limits, as));
     if (failure_) return nullptr;
-    auto made_language = std::make_shared<lazy_text>(in, in->either(std::move(ways)));
+    regex::node whole = in->either(std::move(ways));
+    if (as == regex::spelling::utf8) {
+      for (auto const& word : *raw_without_) {
+        auto const around = in->cat(regex::arena::all, in->cat(in->literal(word), regex::arena::all));
+        whole = in->both({whole, in->negate(around)});
+      }
+    }
+    auto made_language = std::make_shared<lazy_text>(in, whole);
     if (made_language->automaton.is_exhausted()) {
       refuse("pattern", here(), "needs too many states", errc::limit_reached);
       return nullptr;
     }
-    return languages_[strings_] = made_language;
+    return languages_[key] = made_language;
   }
-  regex::node language_of(regex::arena& in, string_limits const& limits) {
-    constexpr auto as = regex::spelling::json_string;
+  regex::node language_of(regex::arena& in, string_limits const& limits, regex::spelling as) {
     auto const base = [&](regex::arena& arena) {
       std::vector<regex::node> all{regex::any_text(arena, as)};
       for (auto const& [pattern, negated] : limits.patterns) {
@@ -1084,14 +1093,13 @@ class normaliser {
     regex::node const language = base(in);
     if (limits.min == 0 && limits.max == no_limit) return language;
     // Often the pattern keeps to the lengths by itself; counting would cost a state for each character.
-    if (!limits.is_plain() && strings_.size() == 1 && is_within(base, limits.min, limits.max)) return language;
+    if (!limits.is_plain() && strings_.size() == 1 && is_within(base, limits.min, limits.max, as)) return language;
     return in.both(
         {language, regex::text_of_length(in, limits.min, limits.max == no_limit ? regex::unbounded : limits.max, as)});
   }
   template <class F>
-  bool is_within(F const& base, std::size_t min, std::size_t max) {
+  bool is_within(F const& base, std::size_t min, std::size_t max, regex::spelling as) {
     if (min > 1'000 || (max != no_limit && max > 1'000)) return false;
-    constexpr auto as = regex::spelling::json_string;
     auto in = std::make_shared<regex::arena>();
     regex::node const language = base(*in);
     regex::node const outside =
@@ -1467,6 +1475,7 @@ class normaliser {
 
   bounds const bounds_;
   vocabulary::impl const& tokens_;
+  std::vector<std::string> const* const raw_without_;
   schema::documents known_;
   place root_;
   std::shared_ptr<shape_table> table_;
@@ -1486,7 +1495,7 @@ class normaliser {
   std::map<json const*, json const*> origin_;
   std::set<std::string> good_patterns_;
   std::set<string_limits> strings_;  // of the shape that is being built
-  std::map<std::set<string_limits>, std::shared_ptr<lazy_text>> languages_;
+  std::map<std::pair<regex::spelling, std::set<string_limits>>, std::shared_ptr<lazy_text>> languages_;
   std::map<std::string, std::shared_ptr<text_automaton const>> numbers_;
   std::map<std::string, std::unique_ptr<regex::automaton>> matchers_;
   std::optional<error> failure_;
@@ -1495,8 +1504,9 @@ class normaliser {
 }  // namespace
 
 result<std::shared_ptr<shape_table>> normalise_schema(raw_json const& schema, bounds const& limits,
-                                                      vocabulary::impl const& tokens) {
-  return normaliser(limits, tokens).run(schema);
+                                                      vocabulary::impl const& tokens,
+                                                      std::vector<std::string> const* raw_without) {
+  return normaliser(limits, tokens, raw_without).run(schema);
 }
 
 }  // namespace grammar

@@ -19,6 +19,10 @@ namespace grammar {
 using shape_id = std::uint32_t;
 inline constexpr std::size_t no_limit = static_cast<std::size_t>(-1);
 
+/// What is written, element by element: a byte, or 256 plus the id of a control token.
+using spelling = std::vector<std::uint32_t>;
+inline constexpr std::uint32_t control_element = 256;
+
 /// A regular language inside text, with what its states know about a vocabulary. Made once, shared by equal patterns.
 struct lazy_text {
   explicit lazy_text(std::shared_ptr<regex::arena> in, regex::node language) : automaton(std::move(in), language) {}
@@ -62,6 +66,7 @@ struct lazy_text {
 /// Texts that are given: constants, as JSON.
 struct literal_shape {
   std::vector<std::string> texts;
+  std::vector<spelling> written;  ///< Instead of texts, in another notation.
 };
 /// A string of min to max code points, or one whose inside (as JSON writes it) is in a language.
 struct string_shape {
@@ -69,6 +74,18 @@ struct string_shape {
   std::size_t max = 0;
   std::size_t bytes_max = 0;
   std::shared_ptr<lazy_text> language;
+  std::shared_ptr<lazy_text> raw_language;  ///< The same as it is; only where a notation has raw texts.
+};
+/// Raw text between marks, within the limits of a string.
+struct raw_shape {
+  spelling before, behind;
+  string_shape text;
+  std::shared_ptr<text_automaton const> automaton;  ///< Used where the text has no language.
+};
+/// A value between marks.
+struct framed_shape {
+  spelling before, behind;
+  shape_id value = 0;
 };
 struct number_shape {
   std::shared_ptr<text_automaton const> automaton;
@@ -93,6 +110,7 @@ struct object_shape {
     std::string name;  ///< A JSON string with its quotes.
     bool required = false;
     shape_id value = 0;
+    spelling written = {};  ///< Instead of the name and its colon, in another notation.
   };
   std::vector<member> members;        ///< In the order in which they are written.
   std::vector<std::string> excluded;  ///< Names that may not appear, without quotes, as JSON writes them.
@@ -105,8 +123,18 @@ struct object_shape {
   std::size_t others_min = 0;
   std::size_t others_max = 0;
   std::size_t name_bytes_max = 0;
+  spelling open = {'{'}, between = {','}, close = {'}'};
+
+  static spelling key(member const& m) {
+    if (!m.written.empty()) return m.written;
+    spelling out;
+    for (char const c : m.name) out.push_back(static_cast<std::uint8_t>(c));
+    out.push_back(':');
+    return out;
+  }
 };
-using alternative = std::variant<literal_shape, string_shape, number_shape, array_shape, object_shape>;
+using alternative =
+    std::variant<literal_shape, string_shape, number_shape, array_shape, object_shape, raw_shape, framed_shape>;
 
 struct shape {
   std::vector<alternative> alternatives;
@@ -119,9 +147,33 @@ struct shape_table {
   shape_id root = 0;
 };
 
-/// The normal form of a schema. Fails like grammar::compile.
+/// The normal form of a schema. `raw_without`: raw languages of strings are wanted, without these byte strings.
+/// Fails like grammar::compile.
 result<std::shared_ptr<shape_table>> normalise_schema(raw_json const& schema, bounds const& limits,
-                                                      vocabulary::impl const& tokens);
+                                                      vocabulary::impl const& tokens,
+                                                      std::vector<std::string> const* raw_without = nullptr);
+
+/// A notation's marks as they are spelled.
+struct spelled_notation {
+  struct marks {
+    spelling before, behind;
+  };
+  struct arguments {
+    spelling between, before_name;
+    std::string names;
+    marks value;
+    std::optional<marks> text;
+  };
+  std::string true_text, false_text, null_text;
+  std::optional<marks> texts;
+  std::optional<arguments> outermost;
+
+  /// What raw texts cannot hold.
+  std::vector<std::string> raw_without() const;
+};
+/// Rewrites shapes so that their values are written in a notation.
+/// Fails with: errc::schema_unsupported where no value of the schema can be.
+result<void> write_shapes(shape_table& table, spelled_notation const& how);
 
 /// Calls `visit` for every shape an alternative refers to.
 template <class F>
@@ -136,6 +188,8 @@ void each_reference(alternative const& a, F const& visit) {
   } else if (auto const* object = std::get_if<object_shape>(&a)) {
     for (auto const& member : object->members) visit(member.value);
     for (auto const& [unused, id] : object->values) visit(id);
+  } else if (auto const* framed = std::get_if<framed_shape>(&a)) {
+    visit(framed->value);
   }
 }
 

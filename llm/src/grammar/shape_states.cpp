@@ -63,7 +63,15 @@ std::vector<std::string> taken_from_the_start(object_shape const& o) {
 weight literal_weight(machine const& m, literal_shape const& l) {
   weight least = impossible;
   for (auto const& text : l.texts) least = std::min(least, m.spelled_weight(text));
+  for (auto const& written : l.written) least = std::min(least, m.spelled_weight(written));
   return least;
+}
+
+weight raw_weight(machine const& m, raw_shape const& r) {
+  weight inside = times(r.text.min, m.byte_weight['a']);
+  if (auto const& language = r.text.raw_language)
+    inside = m.spelled_weight(language->completion(language->automaton.start(), m.has_byte));
+  return plus(inside, plus(m.spelled_weight(r.before), m.spelled_weight(r.behind)));
 }
 
 weight automaton_weight(machine const& m, text_automaton const& a) {
@@ -92,7 +100,7 @@ weight automaton_weight(machine const& m, text_automaton const& a) {
 std::vector<weight> object_rows(machine const& m, object_shape const& o, values_of const& value) {
   std::size_t const n = o.members.size(), cap = count_cap(o);
   std::vector<weight> rows((n + 1) * (cap + 1), impossible);
-  weight const comma = m.byte_weight[','], brace = m.byte_weight['}'], colon = m.byte_weight[':'];
+  weight const comma = m.spelled_weight(o.between), brace = m.spelled_weight(o.close);
   std::vector<weight> others;
   std::size_t const most = std::min(others_needed(o, 0), o.is_open ? o.others_max : 0);
   if (most > 0) {
@@ -112,7 +120,7 @@ std::vector<weight> object_rows(machine const& m, object_shape const& o, values_
   }
   for (std::size_t i = n; i-- > 0;) {
     auto const& member = o.members[i];
-    weight const own = plus(plus(m.spelled_weight(member.name), colon), value(member.value));
+    weight const own = plus(m.spelled_weight(object_shape::key(member)), value(member.value));
     for (std::size_t c = 0; c <= cap; ++c) {
       weight best = member.required ? impossible : rows[(i + 1) * (cap + 1) + c];
       bool const room = o.max == no_limit || o.max > cap || c < o.max;
@@ -223,6 +231,7 @@ std::vector<weight> weigh_shapes(machine const& m, schema_part const& part, std:
         if (t->language) inside = m.spelled_weight(t->language->completion(t->language->automaton.start(), m.has_byte));
         own[s] = std::min(own[s], plus(inside, times(2, m.byte_weight['"'])));
       }
+      if (auto const* raw = std::get_if<raw_shape>(&a)) own[s] = std::min(own[s], raw_weight(m, *raw));
     }
   }
   for (bool changed = true; changed;) {
@@ -237,7 +246,11 @@ std::vector<weight> weigh_shapes(machine const& m, schema_part const& part, std:
         if (auto const* array = std::get_if<array_shape>(&a)) best = std::min(best, array_weight(m, *array, value));
         if (auto const* object = std::get_if<object_shape>(&a)) {
           weight const rows = object_rows(m, *object, value).front();
-          best = std::min(best, plus(m.byte_weight['{'], rows));
+          best = std::min(best, plus(m.spelled_weight(object->open), rows));
+        }
+        if (auto const* framed = std::get_if<framed_shape>(&a)) {
+          weight const marks = plus(m.spelled_weight(framed->before), m.spelled_weight(framed->behind));
+          best = std::min(best, plus(marks, value(framed->value)));
         }
       }
       if (best < weights[s]) {
@@ -273,7 +286,8 @@ class unfolder {
       state& s = m_.states[from];
       s.first_edge = static_cast<std::uint32_t>(m_.edges.size());
       s.edge_count = static_cast<std::uint32_t>(edges.size());
-      s.consumes = std::any_of(edges.begin(), edges.end(), [](edge const& e) { return e.kind == edge_kind::bytes; });
+      s.consumes = std::any_of(edges.begin(), edges.end(),
+                               [](edge const& e) { return e.kind == edge_kind::bytes || e.kind == edge_kind::token; });
       m_.edges.insert(m_.edges.end(), edges.begin(), edges.end());
     }
     weigh_fresh(m_, fresh_);
@@ -290,6 +304,18 @@ class unfolder {
   void on_byte(state_id from, char byte, state_id to) {
     auto const b = static_cast<std::uint8_t>(byte);
     connect(from, {.kind = edge_kind::bytes, .first = b, .last = b, .target = to});
+  }
+  void on_element(state_id from, std::uint32_t element, state_id to) {
+    if (element < control_element) return on_byte(from, static_cast<char>(element), to);
+    connect(from, {.kind = edge_kind::token, .target = to, .operand = element - control_element});
+  }
+  void on_spelling(state_id from, spelling const& elements, state_id to) {
+    if (elements.empty()) return jump(from, to);
+    for (std::size_t i = 0; i < elements.size(); ++i) {
+      state_id const next = i + 1 == elements.size() ? to : add();
+      on_element(from, elements[i], next);
+      from = next;
+    }
   }
   void jump(state_id from, state_id to) { connect(from, {.kind = edge_kind::jump, .target = to}); }
   void call_text(state_id from, state_id text, state_id to) {
@@ -333,20 +359,48 @@ class unfolder {
   }
 
   void begin(literal_shape const& l) {
-    std::map<std::pair<state_id, char>, state_id> shared;
+    shared_paths shared;
     for (auto const& text : l.texts) {
       state_id from = at_;
-      for (std::size_t i = 0; i + 1 < text.size(); ++i) from = along(shared, from, text[i]);
+      for (std::size_t i = 0; i + 1 < text.size(); ++i) from = along(shared, from, static_cast<std::uint8_t>(text[i]));
       on_byte(from, text.back(), stub_.end);
     }
+    for (auto const& written : l.written) {
+      if (written.empty()) {
+        jump(at_, stub_.end);
+        continue;
+      }
+      state_id from = at_;
+      for (std::size_t i = 0; i + 1 < written.size(); ++i) from = along(shared, from, written[i]);
+      on_element(from, written.back(), stub_.end);
+    }
   }
-  state_id along(std::map<std::pair<state_id, char>, state_id>& shared, state_id from, char byte) {
-    auto const [it, is_new] = shared.try_emplace({from, byte}, 0);
+  using shared_paths = std::map<std::pair<state_id, std::uint32_t>, state_id>;
+  state_id along(shared_paths& shared, state_id from, std::uint32_t element) {
+    auto const [it, is_new] = shared.try_emplace({from, element}, 0);
     if (is_new) {
       it->second = add();
-      on_byte(from, byte, it->second);
+      on_element(from, element, it->second);
     }
     return it->second;
+  }
+
+  void begin(raw_shape const& r) {
+    state_id const inside = add(), close = add();
+    on_spelling(at_, r.before, inside);
+    text_unit text{.min = r.text.min, .max = r.text.max, .bytes_max = r.text.bytes_max};
+    if (r.text.raw_language)
+      text.language = r.text.raw_language.get();
+    else
+      text.automaton = r.automaton.get();
+    call_text(inside, m_.add_text(std::move(text)), close);
+    on_spelling(close, r.behind, stub_.end);
+  }
+  void begin(framed_shape const& f) {
+    state_id const inside = add(), close = add();
+    on_spelling(at_, f.before, inside);
+    call(inside, f.value, close);
+    on_spelling(close, f.behind, stub_.end);
   }
 
   void begin(string_shape const& s) {
@@ -427,7 +481,7 @@ class unfolder {
   }
 
   // Objects.
-  void begin(object_shape const& o) { on_byte(at_, '{', row(o, 0, 0)); }
+  void begin(object_shape const& o) { on_spelling(at_, o.open, row(o, 0, 0)); }
   std::vector<weight> const& rows(object_shape const& o, std::size_t level) {
     auto& known = rows_[stub_.alternative];
     known.resize(m_.way_out.size());
@@ -446,7 +500,7 @@ class unfolder {
     while (last < n && !o.members[last].required) ++last;
     bool const may_end = last == n;
     std::size_t const room = others_room(o, count), needed = others_needed(o, count);
-    if (!key && may_end && needed == 0) on_byte(at_, '}', stub_.end);
+    if (!key && may_end && needed == 0) on_spelling(at_, o.close, stub_.end);
     bool const full = o.max != no_limit && o.max <= cap && count >= o.max;
     bool const others = may_end && room > 0 && needed <= room;
     if (full || (stub_.index == n && !others)) return;
@@ -454,18 +508,16 @@ class unfolder {
     if (!key && count > 0) {
       // Everything behind the comma is the same for all ways to get here.
       state_id const behind_comma = add();
-      on_byte(at_, ',', behind_comma);
+      on_spelling(at_, o.between, behind_comma);
       from = behind_comma;
     }
-    std::map<std::pair<state_id, char>, state_id> shared;
+    shared_paths shared;
     for (std::size_t i = stub_.index; i < n && i <= last; ++i) {
       auto const& member = o.members[i];
       if (m_.parts[stub_.part].weights.back()[member.value] >= impossible) continue;
       state_id at = from;
-      for (char const c : member.name) at = along(shared, at, c);
-      state_id const value = add();
-      on_byte(at, ':', value);
-      call(value, member.value, row(o, i + 1, std::min(count + 1, cap)));
+      for (auto const element : object_shape::key(member)) at = along(shared, at, element);
+      call(at, member.value, row(o, i + 1, std::min(count + 1, cap)));
     }
     if (others) {
       state_id const close = add();

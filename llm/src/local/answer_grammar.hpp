@@ -6,13 +6,13 @@
 #include <wherry/llm/tokenizer.hpp>
 
 #include <string_view>
+#include <vector>
 
 namespace wherry::inline v0 {
 namespace local {
 
-/// The family an answer is read by: the template's own, except where the request needs a grammar (tools, an output
-/// schema) and the family has none. Then it is "plain".
-answer_family family_for(model_request const& request, answer_family own);
+/// The tools that the answer may call; the prompt shows all of the request's.
+std::vector<tool_spec> callable_tools(model_request const& request);
 
 /// What an answer to the request may contain, after this prompt.
 answer_options options_of(model_request const& request, std::string_view prompt, answer_family family,

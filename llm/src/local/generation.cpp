@@ -194,7 +194,7 @@ bool generation::ends(token_id token) const {
 bool generation::emit(token_id token) {
   if (tokens_.kind(token) == token_kind::control) return emit_control(token);
   held_ += tokens_.token_bytes(token);
-  if (!matcher_) {
+  if (looks_for_stops()) {
     if (auto const stop = find_stop()) {
       held_.resize(*stop);
       return finish(finish_reason::stop);
@@ -202,7 +202,7 @@ bool generation::emit(token_id token) {
   }
   // Kept back: half a code point, and what may be the beginning of a stop string.
   std::size_t ready = utf8_complete_prefix(held_);
-  if (!matcher_) {
+  if (looks_for_stops()) {
     for (auto const& stop : plan_.request.stop)
       for (std::size_t n = std::min(stop.size() - 1, held_.size()); n > 0; --n)
         if (std::string_view(held_).ends_with(std::string_view(stop).substr(0, n))) {

@@ -75,6 +75,8 @@ class generation {
   bool hand_on(result<std::vector<answer_event>> events);
   bool ends(token_id token) const;
   bool finish(finish_reason reason);
+  /// Stop strings end text; what a schema bounds ends by itself.
+  bool looks_for_stops() const noexcept { return !matcher_ || (!plan_.may.tools && !plan_.may.output); }
   std::optional<std::size_t> find_stop() const;
   void report(engine::sampled_token const& chosen);
 

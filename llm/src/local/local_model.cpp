@@ -160,12 +160,9 @@ class local_model::impl final : public model {
     local::generation_plan out;
     std::erase_if(request.stop, [](std::string const& s) { return s.empty(); });
     out.prompt = ids_of(*pieces);
-    out.family = local::family_for(request, family_);
+    out.family = family_;
     out.may = local::options_of(request, joined(*pieces), out.family, tokens_);
     out.notices = missing_features(info_, request);
-    if (out.family != family_)
-      out.notices.push_back({"tools", "answers in the syntax \"" + std::string(family_.name()) +
-                                          "\" cannot be enforced; the answer follows the one named plain"});
     std::size_t const wanted = std::min(request.max_tokens, answer_room_min);
     if (out.prompt.empty() || out.prompt.size() + wanted > about_.context)
       return error{errc::context_overflow,
@@ -175,11 +172,11 @@ class local_model::impl final : public model {
                    "model.submit"};
     std::size_t const room = about_.context - out.prompt.size();
     out.tokens_max = std::min(request.max_tokens, room);
-    static std::vector<tool_spec> const none;
-    auto const expression =
-        out.family.constrain(request.tools ? *request.tools : none, request.output_schema, out.may, tokens_);
+    auto tools = local::callable_tools(request);
+    if (tools.empty() && request.tools) tools = *request.tools;  // shown, but not to be called
+    auto const expression = out.family.constrain(tools, request.output_schema, out.may, tokens_);
     if (expression) {
-      auto program = compiled(request, out.may, *expression);
+      auto program = compiled(tools, request.output_schema, out.may, *expression);
       if (!program) return std::move(program).error();
       if (auto fits = program->check_budget(out.tokens_max); !fits) {
         if (program->check_budget(request.max_tokens))  // the context is what is too small
@@ -191,7 +188,7 @@ class local_model::impl final : public model {
         return std::move(fits).error();
       }
       out.grammar = std::move(*program);
-      if (!request.stop.empty())
+      if (!request.stop.empty() && (out.may.tools || out.may.output))
         out.notices.push_back({"stop", "stop strings are not looked for in an answer that a schema bounds"});
     }
     for (auto const& choice : request.adapters) {
@@ -204,13 +201,13 @@ class local_model::impl final : public model {
   }
 
   // Compiling costs more than a token; agents send the same tools again and again.
-  result<grammar::program> compiled(model_request const& request, answer_options const& may,
-                                    grammar::expr const& expression) {
-    std::string key;
+  result<grammar::program> compiled(std::vector<tool_spec> const& tools, std::optional<raw_json> const& output,
+                                    answer_options const& may, grammar::expr const& expression) {
+    std::string key = std::to_string(may.calls_max) + ' ';
     for (bool const flag : {may.tools, may.output, may.free_text, may.in_reasoning}) key += flag ? '1' : '0';
     if (may.tools)
-      for (auto const& tool : *request.tools) key += tool.name + '\0' + tool.input_schema.text + '\0';
-    if (may.output) key += request.output_schema->text;
+      for (auto const& tool : tools) key += tool.name + '\0' + tool.input_schema.text + '\0';
+    if (may.output) key += output->text;
     {
       std::lock_guard const lock(programs_mutex_);
       for (auto at = programs_.begin(); at != programs_.end(); ++at)

@@ -39,6 +39,7 @@ struct answer_options {
   /// The tools offered. Families that write arguments without quotes look up in the schemas which are texts; without
   /// schemas an argument that reads as JSON is JSON.
   std::shared_ptr<std::vector<tool_spec> const> offered = {};
+  std::size_t calls_max = 16;  ///< Calls in one answer, where the family can write several; for constrain().
 };
 
 /// An answer that has been read to its end.
@@ -81,9 +82,9 @@ class answer_family {
   /// True when a prompt that ends so has opened a block of reasoning.
   bool opens_reasoning(std::string_view prompt) const;
 
-  /// The grammar of an answer with these tools and this output schema; nullopt where nothing but plain text is
-  /// possible. can_constrain() tells whether the family has one; a family without it is read, but not enforced.
-  bool can_constrain() const noexcept;
+  /// The grammar of a whole answer: reasoning, then text and calls of these tools, or output of this schema. The prompt
+  /// may show more than the answer may use; with tools that may not be called the grammar is that of text without
+  /// calls. nullopt where there are neither tools nor an output schema: then the answer is free.
   std::optional<grammar::expr> constrain(std::span<tool_spec const> tools, std::optional<raw_json> const& output,
                                          answer_options const& may, tokenizer const& tokens) const;
 
@@ -123,6 +124,7 @@ class answer_parser {
  private:
   std::unique_ptr<detail::chat::answer_reader> reader_;
   std::string raw_;
+  bool is_output_or_calls_ = false;
 };
 
 /// Reads a whole answer; the same as one push and finish.

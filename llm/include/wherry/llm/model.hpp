@@ -69,6 +69,10 @@ struct model_request {
   deadline until = no_deadline;          ///< Checked between tokens.
   draw_key draws;                        ///< Where its random numbers are drawn: run seed and step.
   std::vector<adapter_choice> adapters;  ///< Applied together; see local_model::load_adapter.
+  /// Names of the tools that may be called in this answer; absent: all. The prompt does not change with it, so that
+  /// what was computed of it stays good. Enforced by models with capabilities::grammar.
+  std::optional<std::vector<std::string>> callable;
+  bool parallel_calls = true;  ///< More than one call in this answer. Enforced as `callable` is.
 };
 
 struct token_usage {
