@@ -41,12 +41,29 @@ mcp::server const& served() {
   return s;
 }
 
+bool twice(wherry::result<wherry::json> const& read) {
+  return !read && read.error().message.find("stands twice") != std::string::npos;
+}
+
+/// Our reader against nlohmann/json's own, which shares no line with it.
 void agree(std::string const& text) {
   bool const ours = !mcp::detail::check_json(text, wherry::json_depth_max);
-  auto const theirs = wherry::parse_json(text);
-  // The parser also refuses keys that stand twice; the checker leaves that to whoever reads the object.
-  bool const twice = !theirs && theirs.error().message.find("stands twice") != std::string::npos;
-  if (ours != theirs.has_value() && !(ours && twice)) std::abort();
+  auto const built = wherry::parse_json(text);
+  // The parser also refuses keys that stand twice and numbers beyond a double; the checker leaves that to the reader.
+  bool const beyond = !built && built.error().message.find("larger than a double") != std::string::npos;
+  if (ours != (built.has_value() || twice(built) || beyond)) std::abort();
+  auto const theirs = text.find('\0') == std::string::npos
+                          ? wherry::json::parse(text, nullptr, /*allow_exceptions=*/false)
+                          : wherry::json(wherry::json::value_t::discarded);  // nlohmann ends its input there
+  if (built && !theirs.is_discarded()) {
+    auto const again = wherry::parse_json(wherry::to_text(*built));
+    bool const same = again && *again == *built;
+    bool const big = wherry::to_text(*built) != theirs.dump(-1, ' ', false, wherry::json::error_handler_t::replace);
+    if (!same || (big && text.size() < 19)) std::abort();  // too short for an integer beyond 64 bits
+  }
+  if (!theirs.is_discarded() && !built && !twice(built) && !beyond &&
+      built.error().message.find("deeper than") == std::string::npos)
+    std::abort();
   if (!ours || !mcp::detail::is_string(text)) return;
   std::string again;
   mcp::detail::append_string(again, mcp::detail::unquoted(text));

@@ -1,10 +1,13 @@
 #include <wherry/core/json.hpp>
-#include <wherry/core/text.hpp>
+#include <wherry/core/json_view.hpp>
+
+#include "json_scanner.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
+#include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <set>
 #include <string>
 #include <utility>
@@ -20,84 +23,63 @@ error broken(std::size_t offset, std::string const& what) {
   return {errc::parse_error, "JSON is not valid at byte " + std::to_string(offset) + ": " + what, "json.parse"};
 }
 
-// One linear pass before the recursive-free parser: nesting only, so that depth is bounded whatever follows.
-std::size_t first_too_deep(std::string_view text) {
-  std::size_t depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    char const c = text[i];
-    if (in_string) {
-      if (c == '\\')
-        ++i;
-      else if (c == '"')
-        in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '[' || c == '{') {
-      if (++depth > json_depth_max) return i;
-    } else if ((c == ']' || c == '}') && depth > 0) {
-      --depth;
-    }
-  }
-  return std::string_view::npos;
-}
-
-// Builds the value and refuses duplicate keys.
-class builder : public nlohmann::json_sax<json> {
+// Builds the value; refuses keys that stand twice and numbers that no double can hold.
+class builder {
  public:
   explicit builder(repeated_keys repeated) : repeated_(repeated) {}
 
   json root;
-  std::string failure;
-  std::size_t failure_at = 0;
+  std::string failure;  ///< What was refused, when it was this that ended the reading.
 
-  bool null() override { return put(json(nullptr)); }
-  bool boolean(bool v) override { return put(json(v)); }
-  bool number_integer(number_integer_t v) override { return put(json(v)); }
-  bool number_unsigned(number_unsigned_t v) override { return put(json(v)); }
-  bool number_float(number_float_t v, string_t const& text) override {
-    if (text.find_first_of(".eE") != std::string::npos) return put(json(v));
-    std::vector<std::uint8_t> digits(text.begin(), text.end());
+  bool word(char first) { return put(first == 'n' ? json(nullptr) : json(first == 't')); }
+  bool string(std::string_view raw, bool escaped) { return put(json(text_of(raw, escaped))); }
+  bool number(std::string_view raw) {
+    if (raw.find_first_of(".eE") != std::string_view::npos) return real(raw);
+    std::uint64_t natural = 0;
+    std::int64_t negative = 0;
+    auto const* const end = raw.data() + raw.size();
+    auto const read =
+        raw.front() == '-' ? std::from_chars(raw.data(), end, negative) : std::from_chars(raw.data(), end, natural);
+    if (read.ec == std::errc{}) return put(raw.front() == '-' ? json(negative) : json(natural));
+    std::vector<std::uint8_t> digits(raw.begin(), raw.end());
     return put(json::binary(std::move(digits), big_integer_subtype));
   }
-  bool string(string_t& v) override { return put(json(std::move(v))); }
-  bool binary(binary_t&) override { return false; }
-  bool start_object(std::size_t) override {
-    many_keys_.emplace_back();
-    return open(json::object());
+  bool begin(bool object) {
+    if (object) many_keys_.emplace_back();
+    stack_.push_back(place(object ? json::object() : json::array()));
+    return true;
   }
-  bool end_object() override {
-    many_keys_.pop_back();
+  bool end() {
+    if (stack_.back()->is_object()) many_keys_.pop_back();
     stack_.pop_back();
     return true;
   }
-  bool start_array(std::size_t) override { return open(json::array()); }
-  bool end_array() override {
-    stack_.pop_back();
-    return true;
-  }
-  bool key(string_t& v) override {
-    if (stands_already(v)) {
-      replaces_ = repeated_ == repeated_keys::keep_last;
-      key_ = v;
-      if (replaces_) return true;
-      failure = "the key \"" + v + "\" stands twice in one object";
-      return false;
-    }
-    key_ = std::move(v);
-    return true;
-  }
-  bool parse_error(std::size_t position, std::string const&, nlohmann::detail::exception const& e) override {
-    failure_at = position;
-    std::string text = e.what();
-    auto const colon = text.rfind("; last read");
-    if (colon != std::string::npos) text.resize(colon);
-    auto const start = text.find("parse error");
-    failure = start == std::string::npos ? text : text.substr(start);
-    return false;
+  bool key(std::string_view raw, bool escaped) {
+    key_ = text_of(raw, escaped);
+    if (!stands_already(key_)) return true;
+    replaces_ = repeated_ == repeated_keys::keep_last;
+    if (!replaces_) failure = "the key \"" + key_ + "\" stands twice in one object";
+    return replaces_;
   }
 
  private:
+  static std::string text_of(std::string_view raw, bool escaped) {
+    return escaped ? json_view::unquoted(raw) : std::string(raw.substr(1, raw.size() - 2));
+  }
+
+  bool real(std::string_view raw) {
+    double value = 0;
+    auto const read = std::from_chars(raw.data(), raw.data() + raw.size(), value);
+    if (read.ec == std::errc::result_out_of_range) {  // too large, or as good as zero
+      value = std::strtod(std::string(raw).c_str(), nullptr);
+      if (!std::isfinite(value)) {
+        failure = "the number is larger than a double can hold";
+        return false;
+      }
+    }
+    return put(json(value));
+  }
+
   json* place(json v) {
     if (stack_.empty()) {
       root = std::move(v);
@@ -116,10 +98,6 @@ class builder : public nlohmann::json_sax<json> {
   }
   bool put(json v) {
     place(std::move(v));
-    return true;
-  }
-  bool open(json v) {
-    stack_.push_back(place(std::move(v)));
     return true;
   }
 
@@ -141,13 +119,6 @@ class builder : public nlohmann::json_sax<json> {
   std::vector<std::set<std::string>> many_keys_;
   std::string key_;
 };
-
-constexpr auto needs_escape = [] {
-  std::array<bool, 256> table{};
-  for (std::size_t c = 0; c < 0x20; ++c) table[c] = true;
-  table['"'] = table['\\'] = true;
-  return table;
-}();
 
 template <class Integer>
 void write_integer(std::string& out, Integer value) {
@@ -196,47 +167,15 @@ void write(std::string& out, json const& v) {
 
 }  // namespace
 
-// As nlohmann/json writes it, without its serializer's set-up for each string.
-void append_json_string(std::string& out, std::string_view text) {
-  if (!is_valid_utf8(text)) {
-    append_json_string(out, utf8_repaired(text));
-    return;
-  }
-  static constexpr char digits[] = "0123456789abcdef";
-  out += '"';
-  std::size_t plain = 0;  // where the stretch begins that needs no escape
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    char const c = text[i];
-    if (!needs_escape[static_cast<unsigned char>(c)]) continue;
-    out.append(text, plain, i - plain);
-    plain = i + 1;
-    switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\b': out += "\\b"; break;
-      case '\f': out += "\\f"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      default:
-        out += "\\u00";
-        out += digits[c >> 4];
-        out += digits[c & 15];
-    }
-  }
-  out.append(text, plain);
-  out += '"';
-}
+void append_json_string(std::string& out, std::string_view text) { json_view::append_string(out, text); }
 
 result<json> parse_json(std::string_view text, repeated_keys repeated) {
-  if (auto const at = utf8_error_at(text); at != text.size()) return broken(at, "the text is not UTF-8");
-  if (auto const at = first_too_deep(text); at != std::string_view::npos)
-    return broken(at, "nesting is deeper than " + std::to_string(json_depth_max));
-  // nlohmann/json takes a zero byte for the end of its input.
-  if (auto const at = text.find('\0'); at != std::string_view::npos) return broken(at, "a zero byte stands there");
-  builder sink(repeated);
-  if (!json::sax_parse(text.begin(), text.end(), &sink)) return broken(sink.failure_at, sink.failure);
-  return std::move(sink.root);
+  builder to(repeated);
+  auto const fault = json_view::json_scanner(text, json_depth_max, to).run();
+  if (!fault) return std::move(to.root);
+  if (fault.what == json_view::too_deep)
+    return broken(fault.at, "nesting is deeper than " + std::to_string(json_depth_max));
+  return broken(fault.at, to.failure.empty() ? fault.what : to.failure);
 }
 
 std::string to_text(json const& value) {

@@ -66,3 +66,29 @@ TEST_CASE("json finds a key that stands twice among many", "[unit]") {
   CHECK_FALSE(parse_json(text + "\"k3\":0}"));
   CHECK_FALSE(parse_json(text + "\"k99\":0}"));
 }
+
+TEST_CASE("json says at which byte a text stops being JSON", "[unit]") {
+  auto const said = [](std::string_view text) { return parse_json(text).error().message; };
+  CHECK(said("{\"a\":}") == "JSON is not valid at byte 5: a value should stand here");
+  CHECK(said("{\"a\":1,\"a\":2}") == "JSON is not valid at byte 7: the key \"a\" stands twice in one object");
+  CHECK(said("[1 2]") == "JSON is not valid at byte 3: a comma or ] should stand here");
+  CHECK(said("\"\\ud800\"") == "JSON is not valid at byte 1: a high surrogate stands alone");
+  CHECK(said("[1e400]") == "JSON is not valid at byte 1: the number is larger than a double can hold");
+}
+
+TEST_CASE("json keeps the kind of a number", "[unit]") {
+  auto const value = parse_json("[0,-0,-1,1.0,1e2,1e-400,-1e-400,9223372036854775808,0.1]").value();
+  CHECK(value[0].is_number_unsigned());
+  CHECK((value[1].is_number_integer() && value[1] == 0));
+  CHECK((value[2].is_number_integer() && value[2] == -1));
+  CHECK((value[3].is_number_float() && value[4] == 100.0));
+  CHECK((value[5] == 0.0 && value[6] == 0.0));
+  CHECK((value[7].is_number_unsigned() && value[7].get<std::uint64_t>() == 9223372036854775808u));
+  CHECK(to_text(value[8]) == "0.1");
+}
+
+TEST_CASE("json resolves escapes in keys and strings", "[unit]") {
+  auto const value = parse_json(R"({"a\u0062":"\u00e9\ud83d\ude00\n\/\"","plain":"x"})").value();
+  CHECK(value["ab"] == "\xC3\xA9\xF0\x9F\x98\x80\n/\"");
+  CHECK(value["plain"] == "x");
+}
