@@ -32,6 +32,7 @@ using boost::system::error_code;
 namespace {
 
 constexpr std::size_t read_bytes = 64 * 1024;
+constexpr std::size_t taken_bytes_max = 256 * 1024;  // of what was written, kept before what was not
 
 /// A descriptor of somebody else's, made non-blocking for as long as this lives.
 class borrowed_descriptor {
@@ -197,6 +198,9 @@ class stdio_connection final : public reply, public std::enable_shared_from_this
     if (pending_bytes() == 0) {
       outgoing_.clear();
       if (outgoing_.capacity() > 1024 * 1024) outgoing_.shrink_to_fit();
+      sent_ = 0;
+    } else if (sent_ >= taken_bytes_max && sent_ >= pending_bytes()) {
+      outgoing_.erase(0, sent_);  // a peer that is always a little behind never empties it
       sent_ = 0;
     }
   }
