@@ -266,7 +266,11 @@ void add_round_trip_tools(mcp::server& s) {
                   }));
 }
 
-// ---------------------------------------------------------------- tasks
+// ---------------------------------------------------------------- arithmetic, and tasks
+
+struct sum {
+  double sum = 0;
+};
 
 struct duration {
   double seconds = 0;
@@ -274,6 +278,12 @@ struct duration {
 };
 
 void add_task_tools(mcp::server& s) {
+  s.add(mcp::tool("echo", "Says it back.", {"message"}, [](std::string message) { return message; })
+            .reads()
+            .inline_run());
+  s.add(mcp::tool("add", "Adds two numbers.", {"a", "b"}, [](double a, double b) { return sum{a + b}; })
+            .reads()
+            .inline_run());
   s.add(mcp::tool("greet", "Greets.", {"name"}, [](std::string name) { return "Hello, " + name + "!"; })
             .reads()
             .inline_run());
