@@ -1,7 +1,8 @@
 // JSON Schemas of the real world (MaskBench) as constraints: which compile, whether they accept the valid instances and
 // refuse the invalid ones, and what a mask costs.
 //
-//   bench_masks [--split NAME] [--limit N] [--vocabulary FILE.gguf] [--order any] [--refused] [--wrong] [--json FILE]
+//   bench_masks [--split NAME] [--limit N] [--only ID] [--vocabulary FILE.gguf] [--order any] [--refused] [--wrong]
+//               [--slow]
 //
 // Data: $WHERRY_SHARED/data/maskbench. Instances are written as compact UTF-8 with their members in the schema's order:
 // those in "properties" first, then those only in "required", each schema's own before those of what it combines; with
@@ -32,12 +33,13 @@ namespace fs = std::filesystem;
 namespace {
 
 struct settings {
-  std::string split;
+  std::string split, only;  // only: the schema with this id
   std::size_t limit = 0;
   fs::path data, vocabulary;
   bool any_order = false;
   std::size_t refused = 0;  // of the refused schemas, how many to show
   bool wrong = false;       // show what was judged wrongly
+  bool slow = false;        // show the slowest masks and first masks
 };
 
 double thread_microseconds() {
@@ -87,12 +89,12 @@ class arranger {
       auto const* list = part(s, keyword);
       if (!list || !list->is_array()) continue;
       for (auto const& one : *list) {
-        auto const fits = schema::matches(known_, at(one, p), value);
+        auto const fits = schema::matches(known_, verdict_patterns_, at(one, p), value);
         if (fits && *fits) applied(at(one, p), value, out, depth + 1);
       }
     }
     if (auto const* condition = part(s, "if")) {
-      auto const holds = schema::matches(known_, at(*condition, p), value);
+      auto const holds = schema::matches(known_, verdict_patterns_, at(*condition, p), value);
       bool const yes = holds && *holds;
       if (yes) applied(at(*condition, p), value, out, depth + 1);
       if (auto const* then = part(s, yes ? "then" : "else")) applied(at(*then, p), value, out, depth + 1);
@@ -172,6 +174,7 @@ class arranger {
   schema::documents known_;
   schema::place root_;
   std::map<std::string, std::unique_ptr<regex::automaton>> patterns_;
+  schema::pattern_cache verdict_patterns_;
 };
 
 struct tally {
@@ -207,14 +210,15 @@ class runner {
       if (settings_.limit > 0 && all.schemas >= settings_.limit) break;
       auto parsed = parse_json(line, repeated_keys::keep_last);
       line.clear();
-      if (parsed) one(*parsed, all);
+      if (!parsed || (!settings_.only.empty() && (*parsed)["id"] != settings_.only)) continue;
+      one(*parsed, all);
     }
     return all;
   }
 
   std::map<std::string, std::size_t> refused;
   times taken;
-  std::vector<std::pair<double, std::string>> slowest;
+  std::vector<std::pair<double, std::string>> slowest, slowest_first;
 
  private:
   void one(json const& entry, tally& all) {
@@ -238,6 +242,7 @@ class runner {
     grammar::matcher m(*compiled);
     m.allowed();
     taken.first.push_back(thread_microseconds() - begin);
+    slowest_first.emplace_back(taken.first.back(), name);
     arranger order(schema);
     bool rejects = false, accepts = false;
     for (auto const& test : entry["tests"]) {
@@ -319,6 +324,13 @@ void line(std::string const& name, tally const& t) {
               percent(t.accepts_invalid, t.schemas), t.valid, t.valid_rejected, t.invalid, t.invalid_accepted);
 }
 
+void slowest(char const* what, std::vector<std::pair<double, std::string>>& all) {
+  constexpr std::size_t shown = 25;
+  std::sort(all.rbegin(), all.rend());
+  if (all.size() > shown) all.resize(shown);
+  for (auto const& [time, where] : all) std::printf("%s, %.0f us: %s\n", what, time, where.c_str());
+}
+
 double average(std::vector<double> const& v) {
   double sum = 0;
   for (double const x : v) sum += x;
@@ -349,8 +361,10 @@ int main(int argc, char** argv) {
       s.refused = 1;
     else if (name == "--wrong")
       s.wrong = true;
-    else if (name == "--json")
-      value();
+    else if (name == "--slow")
+      s.slow = true;
+    else if (name == "--only")
+      s.only = value();
     else {
       std::fprintf(stderr, "bench_masks: unknown argument %s\n", name.c_str());
       return 2;
@@ -413,9 +427,9 @@ int main(int argc, char** argv) {
       "  XGrammar 0.1.17                               71.8      728 / 9 / 5,687 / 100,267           919,459 / 900M\n"
       "  Outlines-core 0.2.3                           62.4      1,858 / 34 / 7,184 / 7,820          587,900 / 413M\n"
       "  llama.cpp (python 0.3.8)                      57.5      16,565 / 17,021 / 60,371 / 297,552  312 / 28,558\n");
-  std::sort(run.slowest.rbegin(), run.slowest.rend());
-  if (s.wrong)
-    for (std::size_t i = 0; i < std::min<std::size_t>(run.slowest.size(), 20); ++i)
-      std::printf("slow %.0f us: %s\n", run.slowest[i].first, run.slowest[i].second.c_str());
+  if (s.slow) {
+    slowest("mask", run.slowest);
+    slowest("first mask", run.slowest_first);
+  }
   return 0;
 }

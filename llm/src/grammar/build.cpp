@@ -31,6 +31,7 @@ class builder {
       machine_.byte_weight[byte] = tokens.has_byte[byte] ? 1 : missing_byte;
     machine_.depth_max = no_depth;
     machine_.has_byte = tokens.has_byte;
+    machine_.has_all_bytes = std::find(tokens.has_byte.begin(), tokens.has_byte.end(), false) == tokens.has_byte.end();
     machine_.tokens = &tokens;
   }
 

@@ -53,6 +53,13 @@ void configuration::step_text(thread const& t, std::uint8_t byte) {
     if (to == regex::automaton::dead) return;
     thread next = t;
     next.top.counter = to;
+    if (text.counts_language()) {
+      auto const character = machine_->text_state(t.top.state);
+      if (text.automaton->is_border(character)) ++next.top.extra;
+      next.top.state = text.first_state + text.automaton->next(character, byte);
+      if (!fits_length(text, to, machine_->text_state(next.top.state), next.top.extra)) return;
+      return work_.push_back(next);
+    }
     ++next.top.extra;
     if (text.is_name && is_finite_name(next)) {
       text_.push_back(static_cast<char>(byte));
@@ -298,6 +305,16 @@ std::vector<std::string_view> configuration::taken_names(thread const& name) con
     taken.push_back(std::string_view(text_).substr(names_[at - 1].begin, names_[at - 1].size));
   }
   return taken;
+}
+
+bool configuration::fits_length(text_unit const& text, regex::automaton::state at, text_automaton::state character,
+                                std::size_t characters) const {
+  if (characters + text.language->automaton.shortest_at_most(at) <= text.max) return true;
+  for (char const c : text.language->completion(at, machine_->has_byte)) {
+    if (text.automaton->is_border(character)) ++characters;
+    character = text.automaton->next(character, static_cast<std::uint8_t>(c));
+  }
+  return characters <= text.max;
 }
 
 std::size_t configuration::names_taken(thread const& name) const {
@@ -564,7 +581,7 @@ void configuration::key_frame(frame const& f, std::size_t reach, std::string& ou
   if (machine::is_text(f.state)) {
     text_unit const& text = machine_->text_at(f.state);
     if (text.language)
-      put(out, f.counter);
+      put(out, std::uint64_t{f.counter} << 32 | (text.counts_language() ? text.max - f.extra : 0));
     else
       put(out, near(above(text.min, f.counter)) << 32 | near(text.max - f.counter));
     return;

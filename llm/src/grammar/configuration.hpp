@@ -85,6 +85,10 @@ class configuration {
   /// True when no token of up to `reach` bytes can bring a text thread to its byte bound.
   bool is_far_from_bytes_max(thread const& text, std::size_t reach) const;
 
+  /// Whether a text in a language whose characters count can still end with room for the characters begun so far.
+  bool fits_length(text_unit const& text, regex::automaton::state at, text_automaton::state character,
+                   std::size_t characters) const;
+
   /// Identifies what can happen within the next `reach` bytes, and how weights change meanwhile.
   std::string key(std::size_t reach) const;
   /// Whether the rest of a text in a language leaves more than names that are taken.

@@ -71,7 +71,8 @@ struct state {
 };
 
 /// Text, entered by a call to first_state + automaton state and left at its end. Either an automaton with counters of
-/// characters and bytes, or a language whose state is kept in the frame.
+/// characters and bytes, or a language whose state is kept in the frame; beside one an automaton tells characters apart
+/// where they are counted.
 struct text_unit {
   text_automaton const* automaton = nullptr;
   summary_cache const* summaries = nullptr;
@@ -89,6 +90,7 @@ struct text_unit {
   std::uint8_t filler = 'a';                    ///< A character of one byte.
   weight filler_weight = 1;
   weight quote_weight = 0;
+  bool counts_language() const { return language != nullptr && automaton != nullptr; }
 };
 
 /// A compiled schema within a machine.
@@ -139,6 +141,7 @@ struct machine {
   bool collects_names = false;
   std::array<weight, 256> byte_weight{};
   std::array<bool, 256> has_byte{};
+  bool has_all_bytes = false;
   /// way_out[r][s]: from s to the end of its unit, no counter below its minimum, with r levels of recursion left. The
   /// last table holds for all larger r.
   std::vector<std::vector<weight>> way_out;

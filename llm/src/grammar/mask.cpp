@@ -172,12 +172,14 @@ class mask_walk {
     if (!text.language)
       return text.summaries->get(*text.automaton, machine_.text_state(t.top.state), trie_, mask_.bits.size());
     constexpr std::size_t summaries_max = 4'096;
-    auto& known = text.language->summaries;
+    bool const counts = text.counts_language();
+    auto& known = counts ? text.language->counted_summaries : text.language->summaries;
     if (known.size() >= summaries_max) known.clear();
     auto& slot = known[t.top.counter];
     if (!slot)
       slot = std::make_unique<text_summary const>(
-          summarise(text.language->automaton, t.top.counter, text.has_quote, trie_, mask_.bits.size()));
+          summarise(text.language->automaton, t.top.counter, text.has_quote, trie_, tokens_.bytes, mask_.bits.size(),
+                    text.automaton, counts ? machine_.text_state(t.top.state) : text_automaton::start));
     return *slot;
   }
   void walk_text(thread const& t) {
@@ -188,15 +190,33 @@ class mask_walk {
     walk_exits(t, text, summary);
   }
 
+  // Characters that may still begin.
+  static std::size_t room_of(thread const& t, text_unit const& text) {
+    if (text.counts_language()) return text.max - t.top.extra;
+    return text.language ? no_limit : text.max - t.top.counter;
+  }
   void stay_inside(thread const& t, text_unit const& text, text_summary const& summary) {
     if (summary.inside.empty()) return;
-    std::size_t const room = text.language ? no_limit : text.max - t.top.counter;
+    std::size_t const room = room_of(t, text);
     if (budget_) return stay_inside_within_budget(t, text, summary, room);
     note_heaviest_inside(t, text, summary);
+    if (text.counts_language()) return stay_inside_counted_language(t, text, summary, room);
     if (room >= trie_.longest_token()) return summary.add_inside_to(mask_.bits);
     if (room < text_summary::counted_characters) return merge(summary.inside_up_to[room]);
     for (auto const& token : summary.inside) {
       if (token.characters <= room) set_bit(mask_.bits, token.token);
+    }
+  }
+  void stay_inside_counted_language(thread const& t, text_unit const& text, text_summary const& summary,
+                                    std::size_t room) {
+    std::size_t longest_end = 0;
+    for (auto const end : summary.ends)
+      longest_end = std::max(longest_end, text.language->automaton.shortest_at_most(end));
+    if (room >= trie_.longest_token() + longest_end) return summary.add_inside_to(mask_.bits);
+    for (auto const& token : summary.inside) {
+      if (token.characters > room) continue;
+      if (at_.fits_length(text, token.end, token.character, t.top.extra + token.characters))
+        set_bit(mask_.bits, token.token);
     }
   }
   void merge(bitset const& bits) {
@@ -205,8 +225,12 @@ class mask_walk {
   void note_heaviest_inside(thread const& t, text_unit const& text, text_summary const& summary) {
     weight longest = 0;
     if (text.language) {
-      for (auto const end : summary.ends)
-        longest = std::max(longest, machine_.spelled_weight(text.language->completion(end, machine_.has_byte)));
+      // A bound will do where every byte is a token: the exact completions of hundreds of states would cost too much.
+      for (auto const end : summary.ends) {
+        longest = std::max(longest, machine_.has_all_bytes
+                                        ? text.language->automaton.shortest_at_most(end)
+                                        : machine_.spelled_weight(text.language->completion(end, machine_.has_byte)));
+      }
       weight const own = machine_.spelled_weight(text.language->completion(t.top.counter, machine_.has_byte));
       note(plus(at_.weigh(t) - std::min(own, at_.weigh(t)), longest));
       return;
@@ -221,7 +245,7 @@ class mask_walk {
     std::map<std::pair<std::uint32_t, std::size_t>, bool> fits;
     auto const beginnings = text.is_name ? tokens_that_begin_a_taken_name(t) : std::vector<token_id>{};
     for (auto const& token : summary.inside) {
-      if (token.characters > room) break;
+      if (token.characters > room) continue;
       if (std::binary_search(beginnings.begin(), beginnings.end(), token.token)) {
         take_by_stepping(t, token.token);
         continue;
@@ -229,6 +253,9 @@ class mask_walk {
       thread after = t;
       std::size_t missing = 0;
       if (text.language) {
+        if (text.counts_language() &&
+            !at_.fits_length(text, token.end, token.character, t.top.extra + token.characters))
+          continue;
         after.top.counter = token.end;
       } else {
         after.top.state = text.first_state + token.end;
@@ -290,7 +317,7 @@ class mask_walk {
     at_.step_out(t, levels_[0]);
     bool const tokens_fit = !levels_[0].empty() && counts(levels_[0]);
     std::size_t const missing = text.min > t.top.counter && !text.language ? text.min - t.top.counter : 0;
-    std::size_t const room = text.language ? no_limit : text.max - t.top.counter;
+    std::size_t const room = room_of(t, text);
     if (missing == 0 && room >= trie_.longest_token()) {
       if (tokens_fit) summary.add_exits_to(mask_.bits);
       descend_behind(summary, 0, static_cast<std::uint32_t>(summary.behinds.size()), 0);

@@ -854,10 +854,19 @@ class normaliser {
     collect_constants(all, candidates);
     std::vector<json const*> good;
     std::set<std::string> seen;
+    // What is decided quickly decides first: lists of hundreds of constants stand beside each other in real schemas.
+    atoms in_order = all;
+    std::stable_partition(in_order.begin(), in_order.end(), [](atom const& a) {
+      return !a.schema->is_object() ||
+             std::none_of(a.schema->items().begin(), a.schema->items().end(), [](auto const& k) {
+               return k.value().is_structured() && k.key() != "enum" && k.key() != "const";
+             });
+    });
     for (auto const* value : candidates) {
       bool fits = true;
-      for (auto const& a : all) {
-        auto const judged = schema::matches(known_, {a.schema, a.in}, *value);
+      for (auto const& a : in_order) {
+        if (!fits) break;
+        auto const judged = schema::matches(known_, matchers_, {a.schema, a.in}, *value);
         if (!judged) {
           refuse("enum", a.schema, "cannot be decided: " + judged.error().message);
           return {};
@@ -1045,15 +1054,37 @@ class normaliser {
           string_shape{min, std::min(max, bounds_.string_bytes), bounds_.string_bytes, nullptr, nullptr});
       return;
     }
+    auto raw = raw_without_ ? text_language(regex::spelling::utf8) : nullptr;
+    if (failure_) return;
+    std::size_t const max = take_out_greatest_length();
     auto language = text_language(regex::spelling::json_string);
     if (failure_ || !language) return;
     if (language->automaton.start() == regex::automaton::dead) {
       no_value("pattern", here());
       return;
     }
-    auto raw = raw_without_ ? text_language(regex::spelling::utf8) : nullptr;
-    if (failure_) return;
-    out.alternatives.emplace_back(string_shape{0, no_limit, no_limit, std::move(language), std::move(raw)});
+    out.alternatives.emplace_back(string_shape{0, max, no_limit, std::move(language), std::move(raw)});
+  }
+  // A greatest length that all ways share is counted beside the language: in it there would be a state for each count.
+  // Left where it is when there are finitely many texts, or when the shortest would not fit: it may not be the one with
+  // the fewest characters.
+  std::size_t take_out_greatest_length() {
+    std::size_t const max = strings_.begin()->max;
+    if (max == no_limit) return no_limit;
+    std::set<string_limits> without;
+    for (string_limits limits : strings_) {
+      if (limits.max != max || limits.is_plain()) return no_limit;
+      limits.max = no_limit;
+      without.insert(std::move(limits));
+    }
+    strings_.swap(without);
+    auto const language = text_language(regex::spelling::json_string);
+    auto const start = language ? language->automaton.start() : regex::automaton::dead;
+    if (start != regex::automaton::dead && language->automaton.is_infinite(start) &&
+        language->completion(start, tokens_.has_byte).size() <= max)
+      return max;
+    strings_.swap(without);
+    return no_limit;
   }
   std::shared_ptr<lazy_text> text_language(regex::spelling as) {
     std::pair const key{as, strings_};
@@ -1272,7 +1303,7 @@ class normaliser {
       bool allowed = std::none_of(value.begin(), value.end(),
                                   [](atom const& a) { return !a.negated && *a.schema == json(false); });
       for (auto const& a : c.member_names) {
-        auto const judged = schema::matches(known_, {a.schema, a.in}, json(name));
+        auto const judged = schema::matches(known_, matchers_, {a.schema, a.in}, json(name));
         if (!judged) {
           refuse("propertyNames", a.schema, "cannot be decided: " + judged.error().message);
           return;
@@ -1497,7 +1528,7 @@ class normaliser {
   std::set<string_limits> strings_;  // of the shape that is being built
   std::map<std::pair<regex::spelling, std::set<string_limits>>, std::shared_ptr<lazy_text>> languages_;
   std::map<std::string, std::shared_ptr<text_automaton const>> numbers_;
-  std::map<std::string, std::unique_ptr<regex::automaton>> matchers_;
+  schema::pattern_cache matchers_;
   std::optional<error> failure_;
 };
 

@@ -27,7 +27,9 @@ inline constexpr std::uint32_t control_element = 256;
 struct lazy_text {
   explicit lazy_text(std::shared_ptr<regex::arena> in, regex::node language) : automaton(std::move(in), language) {}
   regex::automaton automaton;
-  std::unordered_map<regex::automaton::state, std::unique_ptr<text_summary const>> summaries;
+  using summaries_by_state = std::unordered_map<regex::automaton::state, std::unique_ptr<text_summary const>>;
+  summaries_by_state summaries;
+  summaries_by_state counted_summaries;  ///< Where characters are counted.
   std::unordered_map<regex::automaton::state, std::string> completions;
   /// The shortest rest of a text from a state on.
   std::string const& completion(regex::automaton::state at, std::array<bool, 256> const& has_byte);
@@ -68,7 +70,7 @@ struct literal_shape {
   std::vector<std::string> texts;
   std::vector<spelling> written;  ///< Instead of texts, in another notation.
 };
-/// A string of min to max code points, or one whose inside (as JSON writes it) is in a language.
+/// A string of min to max code points, or one whose inside (as JSON writes it) is in a language and has at most `max`.
 struct string_shape {
   std::size_t min = 0;
   std::size_t max = 0;

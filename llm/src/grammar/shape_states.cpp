@@ -409,6 +409,7 @@ class unfolder {
     text_unit text{.has_quote = true, .min = s.min, .max = s.max, .bytes_max = s.bytes_max};
     if (s.language) {
       text.language = s.language.get();
+      if (s.max != no_limit) text.automaton = &text_automaton::json_name();  // languages have one spelling, as names
     } else {
       text.automaton = &text_automaton::json_string();
       text.summaries = &m_.tokens->json_string_summaries;

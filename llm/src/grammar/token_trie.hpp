@@ -7,6 +7,7 @@
 #include "grammar/text_automaton.hpp"
 #include "schema/byte_regex.hpp"
 
+#include <algorithm>
 #include <array>
 #include <mutex>
 
@@ -20,6 +21,13 @@ inline void set_bit(bitset& bits, token_id id) {
 }
 inline void clear_bit(bitset& bits, token_id id) {
   bits[static_cast<std::size_t>(id) / 64] &= ~(std::uint64_t{1} << (static_cast<std::size_t>(id) % 64));
+}
+
+/// Some of the bytes below 127.
+using ascii_set = std::array<std::uint64_t, 2>;
+inline void add_byte(ascii_set& to, std::uint8_t byte) {
+  std::uint8_t const bit = std::min<std::uint8_t>(byte, 127);
+  to[bit / 64] |= std::uint64_t{1} << (bit % 64);
 }
 
 class token_trie {
@@ -47,9 +55,19 @@ class token_trie {
   /// Some token whose bytes begin with the path to the node.
   token_id token_below(std::uint32_t index) const { return order_[nodes_[index].tokens]; }
   std::size_t longest_token() const { return longest_; }
+  /// All tokens whose bytes begin with the path to the node.
+  std::span<token_id const> tokens_below(std::uint32_t index) const {
+    std::size_t const end = nodes_[index].end < size() ? nodes_[nodes_[index].end].tokens : order_.size();
+    return std::span(order_).subspan(nodes_[index].tokens, end - nodes_[index].tokens);
+  }
+  /// Whether the byte of a node and all bytes below it are among these. Bytes that are not ASCII never are.
+  bool uses_only(std::uint32_t index, ascii_set const& allowed) const {
+    return (used_[index][0] & ~allowed[0]) == 0 && (used_[index][1] & ~allowed[1]) == 0;
+  }
 
  private:
   std::vector<node> nodes_;
+  std::vector<ascii_set> used_;  // by node; a byte that is not ASCII counts as 127
   std::vector<token_id> order_;  // sorted by bytes, then id
   std::array<std::uint32_t, 256> first_level_;
   std::size_t longest_ = 0;
@@ -61,8 +79,9 @@ inline constexpr std::uint32_t text_summary_ended = 0xffff'fffe;
 /// What the tokens do when they begin in one state of a text whose bounds are far away.
 struct text_summary {
   struct inner {
-    std::uint16_t characters;  ///< Characters begun by the token.
-    std::uint32_t end;         ///< The state it ends in.
+    std::uint16_t characters;         ///< Characters begun by the token.
+    text_automaton::state character;  ///< Where it ends in its last character, in a language whose characters count.
+    std::uint32_t end;                ///< The state it ends in.
     token_id token;
   };
   struct exit {
@@ -79,8 +98,8 @@ struct text_summary {
   static constexpr std::size_t counted_characters = 16;
   static constexpr std::size_t few_tokens = 1'024;
 
-  std::vector<inner> inside;          ///< Tokens that stay in the text, by number of characters.
-  bitset inside_bits;                 ///< The same; empty when they are few.
+  std::vector<inner> inside;  ///< Tokens that stay in the text; by number of characters in an automaton that counts.
+  bitset inside_bits;         ///< The same; empty when they are few.
   std::vector<bitset> inside_up_to;   ///< [n]: those with at most n characters, n < counted_characters; if counted.
   std::vector<std::uint32_t> ends;    ///< The different states they end in.
   std::vector<exit> exits;            ///< Trie nodes at which the text may end.
@@ -96,8 +115,10 @@ struct text_summary {
 
 text_summary summarise(text_automaton const& automaton, text_automaton::state from, token_trie const& trie,
                        std::size_t mask_words);
+/// `characters`, where they are counted: what the text is spelled in and the place in it.
 text_summary summarise(regex::automaton& automaton, regex::automaton::state from, bool has_quote,
-                       token_trie const& trie, std::size_t mask_words);
+                       token_trie const& trie, std::vector<std::string> const& token_bytes, std::size_t mask_words,
+                       text_automaton const* characters = nullptr, text_automaton::state characters_from = 0);
 
 /// Summaries of one automaton's states, made when first asked for. Thread-safe.
 class summary_cache {

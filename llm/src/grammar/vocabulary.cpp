@@ -37,6 +37,12 @@ token_trie::token_trie(std::vector<std::string> const& bytes, std::vector<token_
   nodes_[root].end = size();
   first_level_.fill(none);
   for (std::uint32_t at = 1; at < size(); at = nodes_[at].end) first_level_[nodes_[at].byte] = at;
+  used_.resize(nodes_.size());
+  for (std::uint32_t at = size(); at-- > 1;) {
+    add_byte(used_[at], nodes_[at].byte);
+    for (std::uint32_t child = at + 1; child < nodes_[at].end; child = nodes_[child].end)
+      for (std::size_t i = 0; i < 2; ++i) used_[at][i] |= used_[child][i];
+  }
 }
 
 std::uint32_t token_trie::child(std::uint32_t index, std::uint8_t byte) const {
@@ -82,16 +88,20 @@ void merge_behind(std::vector<std::uint32_t> const& nodes, token_trie const& tri
   }
 }
 
-// Next is a function (state, byte) -> state with two marks of its own: refused and ended.
-template <class Next, class Border>
-text_summary summarise_text(std::uint32_t from, bool has_quote, Next const& next, Border const& is_border,
-                            token_trie const& trie, std::size_t mask_words, bool counted) {
-  struct place {
-    std::uint32_t state;
-    std::uint16_t characters;
-  };
+struct place_in_text {
+  std::uint32_t state = 0;
+  std::uint16_t characters = 0;         // begun since the token began
+  text_automaton::state character = 0;  // where characters are counted beside a language
+};
+
+// A reader knows one kind of text: step(place, byte) moves on and tells text_summary_refused, text_summary_ended or
+// something else, is_border(place) whether the text may end there, loops(place) the bytes that lead nowhere else.
+template <class Reader>
+text_summary summarise_text(place_in_text from, Reader& reader, token_trie const& trie, std::size_t mask_words,
+                            bool has_quote, bool counted, bool by_count) {
+  constexpr std::uint32_t worth_looking = 24;  // nodes below one, for asking whether all of them lead nowhere else
   text_summary summary;
-  std::vector<place> path(trie.longest_token() + 1, place{from, 0});
+  std::vector<place_in_text> path(trie.longest_token() + 1, from);
   std::vector<std::uint32_t> open_exits;
   auto const leave = [&](std::uint32_t at, std::uint16_t characters) {
     summary.exits.push_back({at, characters});
@@ -101,18 +111,26 @@ text_summary summarise_text(std::uint32_t from, bool has_quote, Next const& next
   };
   for (std::uint32_t at = 1; at < trie.size();) {
     auto const& node = trie.at(at);
-    place here = path[node.depth - 1u];
-    bool const begins = counted && is_border(here.state);
-    here.state = next(here.state, node.byte);
-    if (here.state >= text_summary_ended) {
-      if (here.state == text_summary_ended) leave(at, here.characters);
+    place_in_text here = path[node.depth - 1u];
+    if (has_quote && node.end - at >= worth_looking && trie.uses_only(at, reader.loops(here))) {
+      for (token_id const id : trie.tokens_below(at)) {
+        std::size_t const bytes = reader.size_of(id) - (node.depth - 1u);
+        auto const characters = static_cast<std::uint16_t>(counted ? here.characters + bytes : 0);
+        summary.inside.push_back({characters, here.character, here.state, id});
+      }
       at = node.end;
       continue;
     }
-    if (begins) ++here.characters;
+    auto const stepped = reader.step(here, node.byte);
+    if (stepped >= text_summary_ended) {
+      if (stepped == text_summary_ended) leave(at, here.characters);
+      at = node.end;
+      continue;
+    }
     path[node.depth] = here;
-    for (token_id const id : trie.tokens(at)) summary.inside.push_back({here.characters, here.state, id});
-    if (!has_quote && is_border(here.state)) leave(at, here.characters);
+    for (token_id const id : trie.tokens(at))
+      summary.inside.push_back({here.characters, here.character, here.state, id});
+    if (!has_quote && reader.is_border(here)) leave(at, here.characters);
     ++at;
   }
   if (summary.inside.size() > text_summary::few_tokens) {
@@ -125,7 +143,7 @@ text_summary summarise_text(std::uint32_t from, bool has_quote, Next const& next
   std::sort(summary.ends.begin(), summary.ends.end());
   summary.ends.erase(std::unique(summary.ends.begin(), summary.ends.end()), summary.ends.end());
   merge_behind(open_exits, trie, summary);
-  if (!counted) return summary;
+  if (!by_count) return summary;
   std::stable_sort(summary.inside.begin(), summary.inside.end(),
                    [](auto const& a, auto const& b) { return a.characters < b.characters; });
   bitset so_far(mask_words);
@@ -137,27 +155,80 @@ text_summary summarise_text(std::uint32_t from, bool has_quote, Next const& next
   return summary;
 }
 
+class automaton_reader {
+ public:
+  explicit automaton_reader(text_automaton const& automaton) : automaton_(automaton), counts_(automaton.counts()) {}
+  std::uint32_t step(place_in_text& here, std::uint8_t byte) const {
+    auto const from = static_cast<text_automaton::state>(here.state);
+    auto const to = automaton_.next(from, byte);
+    if (to == text_automaton::refused) return text_summary_refused;
+    if (to == text_automaton::ended) return text_summary_ended;
+    if (counts_ && automaton_.is_border(from)) ++here.characters;
+    return here.state = to;
+  }
+  bool is_border(place_in_text const& here) const {
+    return automaton_.is_border(static_cast<text_automaton::state>(here.state));
+  }
+  ascii_set loops(place_in_text const&) const { return {}; }  // few states, made once for a vocabulary
+  std::size_t size_of(token_id) const { return 0; }
+
+ private:
+  text_automaton const& automaton_;
+  bool const counts_;
+};
+
+class language_reader {
+ public:
+  language_reader(regex::automaton& language, bool has_quote, std::vector<std::string> const& token_bytes,
+                  text_automaton const* characters)
+      : language_(language), has_quote_(has_quote), token_bytes_(token_bytes), characters_(characters) {}
+  std::uint32_t step(place_in_text& here, std::uint8_t byte) {
+    if (has_quote_ && byte == '"') return language_.accepts(here.state) ? text_summary_ended : text_summary_refused;
+    auto const to = language_.next(here.state, byte);
+    if (to == regex::automaton::dead) return text_summary_refused;
+    if (characters_) {
+      if (characters_->is_border(here.character)) ++here.characters;
+      here.character = characters_->next(here.character, byte);
+    }
+    return here.state = to;
+  }
+  bool is_border(place_in_text const& here) { return language_.accepts(here.state); }
+  // Nearly all words look the same to a pattern that does not count characters.
+  ascii_set loops(place_in_text const& here) {
+    auto const [it, is_new] = loops_.try_emplace(here.state);
+    if (!is_new) return it->second;
+    for (unsigned byte = 0x20; byte < 0x7f; ++byte) {
+      if (byte == '"' || byte == '\\') continue;
+      auto const b = static_cast<std::uint8_t>(byte);
+      if (language_.next(here.state, b) == here.state) add_byte(it->second, b);
+    }
+    return it->second;
+  }
+  std::size_t size_of(token_id id) const { return token_bytes_[static_cast<std::size_t>(id)].size(); }
+
+ private:
+  regex::automaton& language_;
+  bool const has_quote_;
+  std::vector<std::string> const& token_bytes_;
+  text_automaton const* characters_;
+  std::unordered_map<std::uint32_t, ascii_set> loops_;
+};
+
 }  // namespace
 
 text_summary summarise(text_automaton const& automaton, text_automaton::state from, token_trie const& trie,
                        std::size_t mask_words) {
-  auto const next = [&](std::uint32_t at, std::uint8_t byte) -> std::uint32_t {
-    auto const to = automaton.next(static_cast<text_automaton::state>(at), byte);
-    return to == text_automaton::refused ? text_summary_refused : to == text_automaton::ended ? text_summary_ended : to;
-  };
-  auto const is_border = [&](std::uint32_t at) { return automaton.is_border(static_cast<text_automaton::state>(at)); };
-  return summarise_text(from, automaton.has_quote(), next, is_border, trie, mask_words, automaton.counts());
+  automaton_reader reader(automaton);
+  return summarise_text({.state = from}, reader, trie, mask_words, automaton.has_quote(), automaton.counts(),
+                        automaton.counts());
 }
 
 text_summary summarise(regex::automaton& automaton, regex::automaton::state from, bool has_quote,
-                       token_trie const& trie, std::size_t mask_words) {
-  auto const next = [&](std::uint32_t at, std::uint8_t byte) -> std::uint32_t {
-    if (has_quote && byte == '"') return automaton.accepts(at) ? text_summary_ended : text_summary_refused;
-    auto const to = automaton.next(at, byte);
-    return to == regex::automaton::dead ? text_summary_refused : to;
-  };
-  auto const is_border = [&](std::uint32_t at) { return automaton.accepts(at); };
-  return summarise_text(from, has_quote, next, is_border, trie, mask_words, false);
+                       token_trie const& trie, std::vector<std::string> const& token_bytes, std::size_t mask_words,
+                       text_automaton const* characters, text_automaton::state characters_from) {
+  language_reader reader(automaton, has_quote, token_bytes, characters);
+  return summarise_text({.state = from, .character = characters_from}, reader, trie, mask_words, has_quote,
+                        characters != nullptr, false);
 }
 
 text_summary const& summary_cache::get(text_automaton const& automaton, text_automaton::state from,

@@ -8,6 +8,8 @@ namespace regex {
 
 namespace {
 
+constexpr int within_steps_max = 24;  // of one comparison of expressions
+
 std::uint64_t mix(std::uint64_t h, std::uint64_t part) {
   h = (h ^ part) * 0x9e37'79b9'7f4a'7c15U;
   return h ^ (h >> 31);
@@ -20,9 +22,9 @@ std::size_t less(std::size_t count, std::size_t by) {
 }  // namespace
 
 arena::arena() {
-  nodes_.push_back({kind::none, false, 0, 0, 0});
-  nodes_.push_back({kind::empty, true, 0, 0, 1});
-  nodes_.push_back({kind::negate, true, none, 0, 2});
+  nodes_.push_back({.what = kind::none, .hash = 0});
+  nodes_.push_back({.what = kind::empty, .nullable = true, .hash = 1});
+  nodes_.push_back({.what = kind::negate, .nullable = true, .first = none, .hash = 2});
 }
 
 bool arena::is_same(record const& a, record const& b, std::vector<node> const* list) const {
@@ -52,6 +54,16 @@ node arena::intern(record r, std::vector<node> const* list) {
     lists_.insert(lists_.end(), list->begin(), list->end());
   }
   r.hash = h;
+  switch (r.what) {
+    case kind::cat: r.counts = nodes_[r.first].counts || nodes_[r.second].counts; break;
+    case kind::negate: r.counts = nodes_[r.first].counts; break;
+    case kind::repeat: r.counts = nodes_[r.first].counts || bounds_[r.second].second != unbounded; break;
+    case kind::either:
+    case kind::both:
+      r.counts = std::any_of(list->begin(), list->end(), [&](node n) { return nodes_[n].counts; });
+      break;
+    default: break;
+  }
   nodes_.push_back(r);
   auto const made = static_cast<node>(nodes_.size() - 1);
   known_.emplace(h, made);
@@ -81,7 +93,7 @@ std::vector<node> arena::parts_of(node n) const {
 
 node arena::bytes(byte_set const& set) {
   if (set.is_empty()) return none;
-  return intern({kind::bytes, false, intern_set(set), 0, 0}, nullptr);
+  return intern({.what = kind::bytes, .first = intern_set(set)}, nullptr);
 }
 
 node arena::literal(std::string_view text) {
@@ -103,7 +115,51 @@ node arena::cat(node first, node second) {
     node const head = nodes_[first].first, tail = nodes_[first].second;
     return cat(head, cat(tail, second));
   }
-  return intern({kind::cat, is_nullable(first) && is_nullable(second), first, second, 0}, nullptr);
+  return intern(
+      {.what = kind::cat, .nullable = is_nullable(first) && is_nullable(second), .first = first, .second = second},
+      nullptr);
+}
+
+// True only when every text of the one is a text of the other. Looks at how the expressions are built and no deeper:
+// enough for what counting leaves behind, "up to 7 of these, then x" beside "up to 9 of these, then x".
+bool arena::is_within(node small, node large, int& steps) const {
+  if (small == large || small == none || large == all) return true;
+  if (--steps < 0) return false;
+  record const& s = nodes_[small];
+  record const& l = nodes_[large];
+  if (small == empty) return l.nullable;
+  if (l.what == kind::repeat) {
+    auto const [min, max] = bounds_[l.second];
+    if (s.what == kind::repeat && s.first == l.first) {
+      auto const [own_min, own_max] = bounds_[s.second];
+      return min <= own_min && own_max <= max;
+    }
+    return min <= 1 && is_within(small, l.first, steps);
+  }
+  if (l.what == kind::cat) {
+    if (s.what == kind::cat && is_within(s.first, l.first, steps) && is_within(s.second, l.second, steps)) return true;
+    return nodes_[l.first].nullable && is_within(small, l.second, steps);
+  }
+  return false;
+}
+
+// Texts that can be counted in several ways would otherwise have one part for each way.
+void arena::drop_parts_within_others(std::vector<node>& parts) const {
+  constexpr std::size_t compared_max = 256;
+  std::vector<node> counting;
+  for (node const part : parts)
+    if (nodes_[part].counts) counting.push_back(part);
+  if (counting.size() < 2 || counting.size() > compared_max) return;
+  std::vector<node> dropped;
+  for (std::size_t i = 0; i < counting.size(); ++i) {
+    for (std::size_t j = 0; j < counting.size(); ++j) {
+      int steps = within_steps_max;
+      if (i == j || counting[j] == none || counting[i] == none || !is_within(counting[i], counting[j], steps)) continue;
+      dropped.push_back(counting[i]);
+      counting[i] = none;
+    }
+  }
+  std::erase_if(parts, [&](node n) { return std::find(dropped.begin(), dropped.end(), n) != dropped.end(); });
 }
 
 node arena::either(std::vector<node> parts) {
@@ -146,13 +202,14 @@ node arena::either(std::vector<node> parts) {
   }
   std::sort(merged.begin(), merged.end());
   merged.erase(std::unique(merged.begin(), merged.end()), merged.end());
+  drop_parts_within_others(merged);
   bool const has_nullable =
       std::any_of(merged.begin(), merged.end(), [&](node n) { return n != empty && is_nullable(n); });
   if (has_nullable) std::erase(merged, empty);
   if (merged.empty()) return none;
   if (merged.size() == 1) return merged.front();
   bool const nullable = std::any_of(merged.begin(), merged.end(), [&](node n) { return is_nullable(n); });
-  return intern({kind::either, nullable, 0, 0, 0}, &merged);
+  return intern({.what = kind::either, .nullable = nullable}, &merged);
 }
 
 node arena::both(std::vector<node> parts) {
@@ -173,17 +230,25 @@ node arena::both(std::vector<node> parts) {
   if (flat.size() == 1) return flat.front();
   bool const nullable = std::all_of(flat.begin(), flat.end(), [&](node n) { return is_nullable(n); });
   if (std::find(flat.begin(), flat.end(), empty) != flat.end()) return nullable ? empty : none;
+  // Nothing is in a language and not in a larger one.
   for (node const part : flat) {
-    if (nodes_[part].what == kind::negate && std::binary_search(flat.begin(), flat.end(), nodes_[part].first))
-      return none;
+    if (nodes_[part].what != kind::negate) continue;
+    node const inner = nodes_[part].first;
+    auto const excluded = nodes_[inner].what == kind::either ? parts_of(inner) : std::vector<node>{inner};
+    for (node const other : flat) {
+      for (node const large : excluded) {
+        int steps = within_steps_max;
+        if (other != part && is_within(other, large, steps)) return none;
+      }
+    }
   }
-  return intern({kind::both, nullable, 0, 0, 0}, &flat);
+  return intern({.what = kind::both, .nullable = nullable}, &flat);
 }
 
 node arena::negate(node part) {
   if (part == none) return all;
   if (nodes_[part].what == kind::negate) return nodes_[part].first;
-  return intern({kind::negate, !is_nullable(part), part, 0, 0}, nullptr);
+  return intern({.what = kind::negate, .nullable = !is_nullable(part), .first = part}, nullptr);
 }
 
 node arena::repeat(node part, std::size_t min, std::size_t max) {
@@ -196,7 +261,11 @@ node arena::repeat(node part, std::size_t min, std::size_t max) {
     auto const [inner_min, inner_max] = bounds_[nodes_[part].second];
     if (inner_min <= 1 && inner_max == unbounded) return repeat(nodes_[part].first, 0, unbounded);
   }
-  return intern({kind::repeat, min == 0 || is_nullable(part), part, intern_bounds(min, max), 0}, nullptr);
+  return intern({.what = kind::repeat,
+                 .nullable = min == 0 || is_nullable(part),
+                 .first = part,
+                 .second = intern_bounds(min, max)},
+                nullptr);
 }
 
 node arena::derive(node n, std::uint8_t byte) {
@@ -266,7 +335,7 @@ automaton::state automaton::state_of(node expression) {
     known_.erase(it);
     return dead;
   }
-  states_.push_back({expression, arena_->is_nullable(expression), life::unknown, 2});
+  states_.push_back({.expression = expression, .accepts = arena_->is_nullable(expression)});
   if (expression == arena::none) states_.back().is = life::dead;
   if (states_.back().accepts) states_.back().is = life::alive;
   rows_.resize(rows_.size() + classes_, unknown);
@@ -290,22 +359,61 @@ automaton::state automaton::step(state from, std::uint8_t byte) {
   return target;
 }
 
+// States that differ in a count mostly end by the same text.
+bool automaton::reaches_end_by_known_text(state at) {
+  for (std::size_t i = 0; i < known_texts_.size(); ++i) {
+    std::string const& text = known_texts_[i];
+    std::vector<state> path{at};
+    for (std::size_t k = 0; k < text.size() && path.back() != dead && states_[path.back()].is == life::unknown; ++k)
+      path.push_back(raw_next(path.back(), class_of_[static_cast<std::uint8_t>(text[k])]));
+    if (path.back() == dead || states_[path.back()].is != life::alive) continue;
+    for (std::size_t k = path.size() - 1; k-- > 0;) {
+      states_[path[k]].is = life::alive;
+      states_[path[k]].end_within = states_[path[k + 1]].end_within + 1;
+    }
+    std::rotate(known_texts_.begin(), known_texts_.begin() + static_cast<std::ptrdiff_t>(i),
+                known_texts_.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+    return true;
+  }
+  return false;
+}
+
 // Breadth first until something known to live is met. When nothing is, everything looked at is dead.
 bool automaton::is_alive(state at) {
   if (states_[at].is != life::unknown) return states_[at].is == life::alive;
+  if (reaches_end_by_known_text(at)) return true;
   std::vector<state> seen{at};
-  std::unordered_map<state, state> came_from{{at, at}};
+  struct origin {
+    state from;
+    std::uint8_t byte;
+  };
+  constexpr std::size_t looked_at_max = 20'000;
+  std::unordered_map<state, origin> came_from{{at, {at, 0}}};
   for (std::size_t i = 0; i < seen.size(); ++i) {
     for (std::size_t c = 0; c < classes_; ++c) {
       state const to = raw_next(seen[i], c);
-      if (to == dead || states_[to].is == life::dead) continue;
-      if (states_[to].is == life::alive) {
-        for (state back = seen[i];; back = came_from[back]) {
+      if (to == dead || states_[to].is == life::dead || came_from.contains(to)) continue;
+      if (states_[to].is == life::alive || reaches_end_by_known_text(to)) {
+        constexpr std::size_t known_texts_max = 4;
+        std::string text(1, static_cast<char>(representatives_[c]));
+        std::uint32_t end_within = states_[to].end_within;
+        for (state back = seen[i];; back = came_from[back].from) {
           states_[back].is = life::alive;
-          if (back == at) return true;
+          states_[back].end_within = ++end_within;
+          if (back == at) break;
+          text += static_cast<char>(came_from[back].byte);
         }
+        std::reverse(text.begin(), text.end());
+        known_texts_.insert(known_texts_.begin(), std::move(text));
+        if (known_texts_.size() > known_texts_max) known_texts_.pop_back();
+        return true;
       }
-      if (came_from.try_emplace(to, seen[i]).second) seen.push_back(to);
+      came_from[to] = origin{seen[i], representatives_[c]};
+      seen.push_back(to);
+      if (seen.size() < looked_at_max) continue;
+      exhausted_ = true;
+      states_[at].is = life::dead;
+      return false;
     }
   }
   for (state const s : seen) states_[s].is = life::dead;

@@ -72,12 +72,15 @@ class arena {
   struct record {
     kind what = kind::none;
     bool nullable = false;
+    bool counts = false;       // has a repetition with a maximum inside
     std::uint32_t first = 0;   // bytes: index of the set; cat, negate, repeat: the first part; lists: where they begin
     std::uint32_t second = 0;  // cat: the second part; repeat: index of the bounds; lists: how many
     std::uint64_t hash = 0;
   };
   node intern(record r, std::vector<node> const* list);
   bool is_same(record const& a, record const& b, std::vector<node> const* list) const;
+  bool is_within(node small, node large, int& steps) const;
+  void drop_parts_within_others(std::vector<node>& parts) const;
   std::vector<node> parts_of(node n) const;
   std::uint32_t intern_set(byte_set const& set);
   std::uint32_t intern_bounds(std::size_t min, std::size_t max);
@@ -112,6 +115,8 @@ class automaton {
   bool accepts(state at) const { return states_[at].accepts; }
   /// The shortest text from a state to the end; bytes for which `prefer` is false only where there is no other way.
   std::string shortest(state at, std::array<bool, 256> const* prefer = nullptr);
+  /// Not the shortest, but quickly told: some text of so many bytes leads from a state to the end.
+  std::size_t shortest_at_most(state at) const { return states_[at].end_within; }
   /// A byte of each class, to look at every step of a state once.
   std::vector<std::uint8_t> const& representatives() const { return representatives_; }
   /// Whether infinitely many texts are accepted from here on.
@@ -131,11 +136,13 @@ class automaton {
     bool accepts = false;
     life is = life::unknown;
     std::uint8_t infinite = 2;
+    std::uint32_t end_within = 0;  // when alive
   };
   state state_of(node expression);
   state raw_next(state from, std::size_t byte_class);
   state step(state from, std::uint8_t byte);
   bool is_alive(state at);
+  bool reaches_end_by_known_text(state at);
 
   std::shared_ptr<arena> arena_;
   std::array<std::uint8_t, 256> class_of_{};
@@ -145,6 +152,7 @@ class automaton {
   std::vector<state> rows_;      // live targets by state and class
   std::vector<state> raw_rows_;  // the same before the dead were sorted out
   std::unordered_map<node, state> known_;
+  std::vector<std::string> known_texts_;  // that led to the end lately, the last one first
   std::size_t states_limit_;
   bool exhausted_ = false;
   state start_ = dead;

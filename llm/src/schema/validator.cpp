@@ -25,7 +25,7 @@ struct json_validator::impl {
   documents known;
   place root;
   json_validator_options options;
-  std::map<std::string, std::unique_ptr<regex::automaton>> patterns;
+  schema::pattern_cache patterns;
 };
 
 namespace {
@@ -76,9 +76,10 @@ void merge(marks* into, marks const& from) {
 
 class validation {
  public:
-  validation(documents& known, std::map<std::string, std::unique_ptr<regex::automaton>>& patterns,
-             json_validator_options const& options)
-      : known_(known), patterns_(patterns), options_(options) {}
+  /// `verdict_only`: yes or no is enough; nobody asks why.
+  validation(documents& known, schema::pattern_cache& patterns, json_validator_options const& options,
+             bool verdict_only = false)
+      : known_(known), patterns_(patterns), options_(options), verdict_only_(verdict_only) {}
 
   bool run(place root, json const& value) {
     marks evaluated(value.size());
@@ -100,6 +101,7 @@ class validation {
   };
 
   bool refuse(json const& value, char const* keyword, std::string expected, std::string saw = {}) {
+    if (verdict_only_) return false;
     if (found.size() < options_.violations_max || quiet_ > 0)
       found.push_back(
           {instance_path_, keyword, schema_path_, std::move(expected), saw.empty() ? shown(value) : std::move(saw)});
@@ -116,6 +118,7 @@ class validation {
   bool below(json const& schema, resource const* in, std::string_view keyword, std::string_view key, json const& value,
              marks* evaluated) {
     std::size_t const size = schema_path_.size();
+    if (verdict_only_ && !key.empty()) key = {};  // a failure names the keywords; the rest is for violations
     schema_path_ += "/";
     schema_path_ += keyword;
     if (!key.empty()) schema_path_ += "/" + escaped(key);
@@ -166,11 +169,12 @@ class validation {
         if (ref != s.end() && ref->is_string()) good &= reference(keyword, *ref, in, value, mine);
       }
     }
-    if (in->validates) good &= assertions(s, in, value);
-    if (in->asserts_format || options_.assert_formats) good &= format(s, value);
-    good &= combinations(s, in, value, mine);
-    if (value.is_object()) good &= members(s, in, value, mine);
-    if (value.is_array()) good &= items(s, in, value, mine);
+    auto const goes_on = [&] { return good || !verdict_only_; };
+    if (goes_on() && in->validates) good &= assertions(s, in, value);
+    if (goes_on() && (in->asserts_format || options_.assert_formats)) good &= format(s, value);
+    if (goes_on()) good &= combinations(s, in, value, mine);
+    if (goes_on() && value.is_object()) good &= members(s, in, value, mine);
+    if (goes_on() && value.is_array()) good &= items(s, in, value, mine);
     if (looks_back && good) good &= unevaluated(s, in, value, *mine);
     if (looks_back && good) merge(evaluated, own);
     return good && !failure;
@@ -217,10 +221,11 @@ class validation {
         good &= type(v, in, value);
       else if (keyword == "enum" && v.is_array())
         good &= std::any_of(v.begin(), v.end(), [&](json const& one) { return schema::same_value(one, value); }) ||
-                refuse(value, "enum", "one of " + shown_list(v));
+                (!verdict_only_ && refuse(value, "enum", "one of " + shown_list(v)));
       else if (keyword == "const")
-        good &= schema::same_value(v, value) ||
-                refuse(value, "const", to_text(v).size() <= found_bytes_max ? to_text(v) : shown(v));
+        good &=
+            schema::same_value(v, value) ||
+            (!verdict_only_ && refuse(value, "const", to_text(v).size() <= found_bytes_max ? to_text(v) : shown(v)));
     }
     if (schema::is_number(value)) good &= number(s, in, value);
     if (value.is_string()) good &= string(s, value);
@@ -256,14 +261,15 @@ class validation {
     return own == type || (type == "number" && own == "integer");
   }
   bool type(json const& type, resource const* in, json const& value) {
-    json const list = type.is_array() ? type : json::array({type});
     std::string expected;
-    for (auto const& one : list) {
-      if (!one.is_string()) continue;
+    auto const fits = [&](json const& one) {
+      if (!one.is_string()) return false;
       auto const& name = one.get_ref<std::string const&>();
       if (has_type(value, name, in->dialect)) return true;
-      expected += (expected.empty() ? "" : " or ") + with_article(name);
-    }
+      if (!verdict_only_) expected += (expected.empty() ? "" : " or ") + with_article(name);
+      return false;
+    };
+    if (type.is_array() ? std::any_of(type.begin(), type.end(), fits) : fits(type)) return true;
     return refuse(value, "type", std::move(expected));
   }
   bool number(json const& s, resource const* in, json const& value) {
@@ -404,6 +410,7 @@ class validation {
       if (fits) {
         ++fitting;
         merge(evaluated, seen);
+        if (verdict_only_ && evaluated == nullptr && keyword[0] == 'a') return true;
       } else if (found.size() > before && (closest.empty() || depth(found[before]) > depth(closest.front()))) {
         closest.assign(found.begin() + static_cast<std::ptrdiff_t>(before), found.end());
       }
@@ -573,8 +580,9 @@ class validation {
   }
 
   documents& known_;
-  std::map<std::string, std::unique_ptr<regex::automaton>>& patterns_;
+  schema::pattern_cache& patterns_;
   json_validator_options const& options_;
+  bool const verdict_only_;
   std::string instance_path_, schema_path_;
   std::vector<resource const*> dynamic_;
   int nesting_ = 0;
@@ -630,10 +638,9 @@ result<void> json_validator::check(std::string_view text) const {
 
 namespace schema {
 
-result<bool> matches(documents& known, place at, json const& value) {
-  std::map<std::string, std::unique_ptr<regex::automaton>> patterns;
+result<bool> matches(documents& known, pattern_cache& patterns, place at, json const& value) {
   json_validator_options const options;
-  validation run(known, patterns, options);
+  validation run(known, patterns, options, true);
   bool const good = run.run(at, value);
   if (run.failure) return std::move(*run.failure);
   return good;
