@@ -134,18 +134,25 @@ task<void> runner::act() {
   }
 
   message results{role::tool, {}};
+  json recalled = json::array();
   for (std::size_t i = 0; i < done->size(); ++i) {
     auto& r = (*done)[i];
     if (agent_->trace)
       trace_span_end(trace_names::execute_tool, record.steps.size() * 1000 + i + 1, record.steps.size() * 1000, started,
                      since, {{trace_names::tool_name, r.name}, {trace_names::tool_call_id, r.call_id}});
     emit(call_finished{r});
+    if (auto const* t = agent_->executor.tools().find(r.name); t && t->is_recall()) recalled.push_back(r.call_id);
     results.parts.push_back(std::move(r));
   }
   record.transcript.push_back(std::move(results));
   phase_ = phase::compose;
   if (session_) {
     unwritten_.push_back(message_event(event_type::tool_results, record.id, record.transcript.back()));
+    if (!recalled.empty()) {
+      json payload;
+      payload["recalled"] = std::move(recalled);
+      unwritten_.push_back({.type = event_type::note, .run = record.id, .payload = to_text(payload)});
+    }
     co_await commit();
   }
 }

@@ -71,6 +71,10 @@ agent agent::budget(context_budget bounds) const {
   return agent(changed(definition_, [&](definition& d) { d.budget = std::move(bounds); }));
 }
 
+agent agent::learns(bool on) const {
+  return agent(changed(definition_, [&](definition& d) { d.learns = on; }));
+}
+
 agent agent::limits(run_limits const& bounds) const {
   return agent(changed(definition_, [&](definition& d) { d.limits = bounds; }));
 }

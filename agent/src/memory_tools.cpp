@@ -85,7 +85,8 @@ std::vector<tool> memory_tools(scope_handle scope, memory_tool_options options) 
                    [scope](remember_in const& in) { return remember(scope, in); });
   out.push_back(tool("recall", "Finds what was remembered in earlier conversations.",
                      [scope, limit = options.recall_limit](recall_in const& in) { return recall(scope, in, limit); })
-                    .reads());
+                    .reads()
+                    .recalls());
   if (options.may_forget)
     out.emplace_back("forget", "Takes one remembered fact away.",
                      [scope](forget_in const& in) { return forget(scope, in); });

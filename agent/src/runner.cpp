@@ -1,5 +1,6 @@
 #include "runner.hpp"
 
+#include <wherry/agent/extraction.hpp>
 #include <wherry/core/hash.hpp>
 #include <wherry/core/json.hpp>
 #include <wherry/memory/transaction.hpp>
@@ -186,6 +187,7 @@ void runner::open() {
     auto past = session_->history();
     if (!seen || !past) return refuse(!seen ? std::move(seen).error() : std::move(past).error());
     last_seq_ = *seen;
+    first_seq_ = last_seq_ + 1;
     record.transcript.reserve(record.transcript.size() + past->size() + run_messages_usual);
     std::move(past->begin(), past->end(), std::back_inserter(record.transcript));
   }
@@ -239,6 +241,7 @@ void runner::reopen() {
   since_ = std::chrono::steady_clock::now();
   until_ = since_ + agent_->limits.time;
   record.id = run;
+  first_seq_ = opened->events.empty() ? 1 : opened->events.front().seq;
   if (!agent_->instructions.empty()) record.transcript.push_back(message::system(agent_->instructions));
   record.system_messages = record.transcript.size();
   std::move(history->begin(), history->end(), std::back_inserter(record.transcript));
@@ -435,6 +438,8 @@ task<void> runner::close() {
     if (ends_with_answer())
       unwritten_.push_back(message_event(event_type::assistant_message, record.id, record.transcript.back()));
     unwritten_.push_back(run_ended_event(record.id, keep_in_history(), record.status));
+    if (agent_->learns && keep_in_history())
+      unwritten_job_ = extraction_job(session_->name(), record.id, first_seq_, last_seq_ + unwritten_.size());
     bool const written = co_await commit();
     if (!written) record.status = failure->code.message();
   }
@@ -453,6 +458,8 @@ task<bool> runner::commit() {
   transaction tx{session_->scope()};
   for (auto& effect : unwritten_effects_) tx.journal(std::move(effect));
   tx.append(*session_, last_seq_, std::move(unwritten_));
+  if (unwritten_job_) tx.job(std::move(*unwritten_job_));
+  unwritten_job_.reset();
   unwritten_effects_.clear();
   unwritten_.clear();
   auto writing = transaction::async_commit(std::move(tx), agent_->durability);

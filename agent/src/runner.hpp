@@ -82,6 +82,8 @@ class runner {
   std::uint64_t last_seq_ = 0;            // of the session, as far as this run has seen
   std::vector<session_event> unwritten_;  // goes down with the next commit
   std::vector<stored_effect> unwritten_effects_;
+  std::optional<outbox_job> unwritten_job_;
+  std::uint64_t first_seq_ = 0;  // of the run's own events
   bool gathered_ = false;
   bool context_dropped_ = false;
   std::size_t history_dropped_ = 0;

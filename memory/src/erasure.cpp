@@ -4,6 +4,8 @@
 #include "scope_commit.hpp"
 #include "vector_set.hpp"
 
+#include <wherry/core/json.hpp>
+
 #include <rocksdb/db.h>
 
 #include <algorithm>
@@ -151,6 +153,7 @@ class erasing {
     }
     for (auto const& space : request.item_spaces)
       if (auto gone = gather_items(space); !gone) return gone;
+    if (auto found = gather_jobs(); !found) return found;
     return gather_effects();
   }
 
@@ -194,7 +197,25 @@ class erasing {
     return {};
   }
 
-  /// Effects and jobs of the erased runs.
+  /// Jobs that say to be about an erased session (outbox_job::payload).
+  result<void> gather_jobs() {
+    auto const& sid = *scope_.id;
+    return scope_.store->scan(family::state, prefix(sid, 'O'), prefix_end(sid, 'O'),
+                              [&](std::string_view key, std::string_view value) -> result<bool> {
+                                auto const job = decode_job(value, id_in_key(key));
+                                auto const payload = job ? parse_json(job->payload) : result<json>(json());
+                                bool const names = payload && payload->is_object() && payload->contains("session") &&
+                                                   (*payload)["session"].is_string();
+                                if (!names || !sessions_.contains((*payload)["session"].get<std::string>()))
+                                  return true;
+                                commit_.erase_key(family::state, std::string(key));
+                                if (!job->idempotency_key.empty())
+                                  commit_.erase_key(family::state, job_dedup_key(sid, job->idempotency_key));
+                                return true;
+                              });
+  }
+
+  /// Effects of the erased runs.
   result<void> gather_effects() {
     if (runs_.empty()) return {};
     auto const& sid = *scope_.id;

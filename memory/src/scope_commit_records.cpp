@@ -247,7 +247,8 @@ result<remember_report> scope_commit::remember(record const& r) {
                        !((*known)->what.expires && (*known)->what.expires <= now_);
     if (holds) {
       auto merged = (*known)->what;
-      merged.proofs += fresh.proofs;
+      // Said in the very same place it proves nothing more: the work was done twice.
+      if (fresh.source.end == 0 || merged.source != fresh.source) merged.proofs += fresh.proofs;
       merged.importance = std::max(merged.importance, fresh.importance);
       if (merged.expires) merged.expires = fresh.expires ? std::max(merged.expires, fresh.expires) : 0;
       if (auto changed = change_record(**known, merged); !changed) return changed.error();

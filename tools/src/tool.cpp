@@ -11,6 +11,7 @@ struct tool::state {
   effect_class effect = effect_class::writes;
   std::optional<std::chrono::milliseconds> time_limit;
   bool runs_inline = false;
+  bool is_recall = false;
 };
 
 char const* to_string(effect_class effect) noexcept { return effect == effect_class::reads ? "reads" : "writes"; }
@@ -38,6 +39,9 @@ tool tool::deadline(std::chrono::milliseconds limit) const {
   assert(limit.count() > 0 && "a deadline lies in the future");
   return changed([limit](state& s) { s.time_limit = limit; });
 }
+tool tool::recalls() const {
+  return changed([](state& s) { s.is_recall = true; });
+}
 tool tool::inline_run() const {
   return changed([](state& s) { s.runs_inline = true; });
 }
@@ -45,6 +49,7 @@ tool tool::inline_run() const {
 tool_spec const& tool::spec() const noexcept { return state_->spec; }
 effect_class tool::effect() const noexcept { return state_->effect; }
 std::optional<std::chrono::milliseconds> tool::time_limit() const noexcept { return state_->time_limit; }
+bool tool::is_recall() const noexcept { return state_->is_recall; }
 bool tool::runs_inline() const noexcept { return state_->runs_inline; }
 
 result<bound_call> tool::bind(std::string_view arguments) const { return state_->bind(arguments); }

@@ -120,6 +120,9 @@ class agent {
     return out;
   }
   agent budget(context_budget bounds) const;
+  /// Writes an outbox job with the end of each kept run of a session: what was said in it is to be read for facts. See
+  /// extraction.hpp for who does it.
+  agent learns(bool on = true) const;
   agent limits(run_limits const& bounds) const;
   agent sampling(sampling_options const& options) const;
   agent seed(std::uint64_t seed) const;                ///< Fixed seed; without it each run draws one and records it.

@@ -75,6 +75,8 @@ class tool {
   /// Declares that the tool changes nothing outside the run. The default is writes().
   tool reads() const;
   tool writes() const;
+  /// Declares that what it returns was remembered before: nothing is learnt from it a second time.
+  tool recalls() const;
   /// How long a call may take; the executor's default otherwise.
   tool deadline(std::chrono::milliseconds limit) const;
   /// For functions that return within microseconds: they run on the run's own thread, where no deadline can interrupt
@@ -86,6 +88,7 @@ class tool {
   effect_class effect() const noexcept;
   std::optional<std::chrono::milliseconds> time_limit() const noexcept;
   bool runs_inline() const noexcept;
+  bool is_recall() const noexcept;
 
   /// Reads arguments; the function is not called yet.
   result<bound_call> bind(std::string_view arguments) const;
