@@ -15,6 +15,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <algorithm>
 #include <functional>
 #include <optional>
 
@@ -64,7 +65,12 @@ struct learner {
     REQUIRE(fake.finish());
     return **done;
   }
-  std::vector<record> records() const { return scope->records().value(); }
+  /// In the order in which they were said; ids of one millisecond have none.
+  std::vector<record> records() const {
+    auto out = scope->records().value();
+    std::ranges::sort(out, {}, [](record const& r) { return std::pair(r.source.first_seq, r.source.begin); });
+    return out;
+  }
 };
 
 /// Something happens while it is asked.
