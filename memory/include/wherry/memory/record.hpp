@@ -117,8 +117,9 @@ struct effect_record {
 
 /// A durable job: committed with what asked for it, done at least once, its outcome committed exactly once.
 struct outbox_job {
-  std::string kind = {};             ///< What a worker looks for.
-  /// The worker's business. Where it is a JSON object with a member "session", the job goes when that session is erased.
+  std::string kind = {};  ///< What a worker looks for.
+  /// The worker's business. Where it is a JSON object with a member "session", the job goes when that session is
+  /// erased.
   std::string payload = {};
   std::string idempotency_key = {};  ///< Not empty: a second job with this key in the scope is not added, ever.
   ulid id = {};                      ///< All zero: the transaction gives it one.
