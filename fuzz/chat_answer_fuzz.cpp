@@ -6,7 +6,22 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <string>
+#include <vector>
+
+namespace {
+
+std::shared_ptr<std::vector<wherry::tool_spec> const> offered() {
+  static auto const tools = std::make_shared<std::vector<wherry::tool_spec> const>(std::vector<wherry::tool_spec>{
+      {"f",
+       "",
+       {R"({"type":"object","properties":{"city":{"type":["string","null"],"maxLength":20},"n":{"type":"number"},
+            "list":{"type":"array","maxItems":3},"o":{"anyOf":[{"type":"object"},{"enum":["k",5]}]}}})"}}});
+  return tools;
+}
+
+}  // namespace
 
 int wherry_fuzz_chat_answer(std::uint8_t const* data, std::size_t size) {
   using namespace wherry;
@@ -15,8 +30,11 @@ int wherry_fuzz_chat_answer(std::uint8_t const* data, std::size_t size) {
   auto const family = families[data[0] % families.size()];
   std::size_t const cut = 1 + data[1] % 7;
   std::string const text(reinterpret_cast<char const*>(data) + 2, size - 2);
-  answer_options options{.tools = (data[0] & 0x80) == 0, .in_reasoning = (data[1] & 0x40) != 0};
+  answer_options options{
+      .tools = (data[0] & 0x80) == 0, .output = (data[1] & 0x10) != 0, .in_reasoning = (data[1] & 0x40) != 0};
+  options.free_text = !options.output;
   if (data[1] & 0x80) options.control = family.marks();
+  if (data[1] & 0x20) options.offered = offered();
 
   auto const whole = parse_answer(text, family, options);
   answer_parser parser(family, options);

@@ -14,7 +14,7 @@ std::vector<std::string> fuzz_seeds() {
   auto const families = answer_families();
   for (std::size_t i = 0; i < families.size(); ++i) {
     message spoken{role::assistant, {reasoning_part{"Think.", ""}, text_part{"Say."}}};
-    std::string const head = {static_cast<char>(i), '\1'};
+    std::string const head = {static_cast<char>(i), i % 2 ? '\1' : '\x21'};  // some with schemas
     out.push_back(head + families[i].call_text(calls));
     out.push_back(head + joined(families[i].replay(spoken)));
     spoken.parts.insert(spoken.parts.end(), calls.begin(), calls.end());

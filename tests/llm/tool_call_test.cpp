@@ -694,39 +694,96 @@ TEST_CASE("transcripts of families whose templates show no calls are read", "[to
       {"{\"answer\": 42}", {}, "{\"answer\": 42}"},
       {"The set {1, 2} has two members.", {}, "The set {1, 2} has two members."},
       {"\n\n{\"name\": \"f\", \"parameters\": {\"s\": \"}\"}}", {{"f", object_of(R"({"s":"}"})")}}}};
-  transcripts["lfm2"] = {{"<|tool_call_start|>[get_status(id=\"12345\")]<|tool_call_end|>",
-                          {{"get_status", object_of(R"({"id":"12345"})")}}},
-                         {"<|tool_call_start|>[f(), g(a='b')]<|tool_call_end|>Checking now.",
-                          {{"f", object_of("{}")}, {"g", object_of(R"({"a":"b"})")}},
-                          "Checking now."},
-                         {"<|tool_call_start|>[{\"name\": \"f\", \"arguments\": {\"a\": 1}}]<|tool_call_end|>",
-                          {{"f", object_of(R"({"a":1})")}}},
-                         {"<|tool_call_start|>f(a=1)<|tool_call_end|>", {{"f", object_of(R"({"a":1})")}}},
-                         {"Hello.", {}, "Hello."}};
+  transcripts["lfm2"] = {
+      {"<|tool_call_start|>[get_candidate_status(candidate_id=\"12345\")]<|tool_call_end|>Checking the current status "
+       "of "
+       "candidate ID 12345.",
+       {{"get_candidate_status", object_of(R"({"candidate_id":"12345"})")}},
+       "Checking the current status of candidate ID 12345."},
+      {"<|tool_call_start|>[f(), g(a='b')]<|tool_call_end|>Checking now.",
+       {{"f", object_of("{}")}, {"g", object_of(R"({"a":"b"})")}},
+       "Checking now."},
+      {"<|tool_call_start|>[{\"name\": \"f\", \"arguments\": {\"a\": 1}}]<|tool_call_end|>",
+       {{"f", object_of(R"({"a":1})")}}},
+      {"<|tool_call_start|>{\"name\": \"f\", \"arguments\": {\"a\": [true]}}<|tool_call_end|>",
+       {{"f", object_of(R"({"a":[true]})")}}},
+      {"<|tool_call_start|>f(a=1)<|tool_call_end|>", {{"f", object_of(R"({"a":1})")}}},
+      {"<think>Look it up.</think>\n<|tool_call_start|>[f(n=-0.5)]<|tool_call_end|>",
+       {{"f", object_of(R"({"n":-0.5})")}},
+       "",
+       "Look it up."},
+      {"<|tool_call_start|>[f(o={\"k\": [1, 2.5]}, t=(1, 2), n=None, b=False)]<|tool_call_end|>",
+       {{"f", object_of(R"({"o":{"k":[1,2.5]},"t":[1,2],"n":null,"b":false})")}}},
+      {"<|tool_call_start|>[f()]<|tool_call_end|><|tool_call_start|>[g()]<|tool_call_end|>",
+       {{"f", object_of("{}")}, {"g", object_of("{}")}}},
+      {"Let me see. <|tool_call_start|>[f(q=\"a, b=c)]\")]<|tool_call_end|>",
+       {{"f", object_of(R"({"q":"a, b=c)]"})")}},
+       "Let me see."},
+      {"<|tool_call_start|>\n[\n  f(\n    a=1,\n  ),\n]\n<|tool_call_end|>", {{"f", object_of(R"({"a":1})")}}},
+      {"<|tool_call_start|>[f(s='it\\'s \"x\"\\n')]<|tool_call_end|>", {{"f", object_of(R"({"s":"it's \"x\"\n"})")}}},
+      {"<|tool_call_start|>[]<|tool_call_end|>Nothing to look up.", {}, "Nothing to look up."},
+      {"Hello.", {}, "Hello."}};
   transcripts["granite"] = {
-      {"<|tool_call|>[{\"name\": \"f\", \"arguments\": {\"a\": 1}}]", {{"f", object_of(R"({"a":1})")}}},
+      {"<|tool_call|>[{\"name\": \"get_current_weather\", \"arguments\": {\"location\": \"New York\"}}]",
+       {{"get_current_weather", object_of(R"({"location":"New York"})")}}},
       {"<|tool_call|>[{\"arguments\": {}, \"name\": \"f\"}, {\"name\": \"g\", \"arguments\": {}}]",
        {{"f", object_of("{}")}, {"g", object_of("{}")}}},
+      {"<|tool_call|>\n[\n  {\"name\": \"f\", \"arguments\": {\"s\": \"]}\\u00e9\"}}\n]\n",
+       {{"f", object_of(R"({"s":"]}é"})")}}},
+      {"<|tool_call|>{\"name\": \"f\", \"arguments\": {\"a\": null}}", {{"f", object_of(R"({"a":null})")}}},
+      {"<|tool_call|>[{\"type\": \"function\", \"function\": {\"name\": \"f\", \"arguments\": {\"a\": 1}}}]",
+       {{"f", object_of(R"({"a":1})")}}},
+      {"<think>Two places.</think>\n<|tool_call|>[{\"name\": \"f\", \"arguments\": {\"a\": [1, {\"b\": 2}]}}]",
+       {{"f", object_of(R"({"a":[1,{"b":2}]})")}},
+       "",
+       "Two places."},
       {"<think>Hm.</think><response>Yes.</response>", {}, "Yes.", "Hm."},
-      {"Sure. <|tool_call|>[{\"name\": \"f\", \"arguments\": {}}]", {{"f", object_of("{}")}}, "Sure."}};
+      {"<think>\nHm.\n</think>\n\n<response>\nYes,\nno.\n</response>\n", {}, "Yes,\nno.", "Hm."},
+      {"<think></think>Hi.", {}, "Hi."},
+      {"<response>Hello.</response>", {}, "Hello."},
+      {"Sure. <|tool_call|>[{\"name\": \"f\", \"arguments\": {}}]", {{"f", object_of("{}")}}, "Sure."},
+      {"<|tool_call|>[]", {}},
+      {"A list: [1, 2].", {}, "A list: [1, 2]."}};
   transcripts["harmony"] = {
       {"<|channel|>final<|message|>Hi.", {}, "Hi."},
       {"<|channel|>analysis<|message|>Think.<|end|><|start|>assistant<|channel|>final<|message|>Hi.<|return|>",
        {},
        "Hi.",
        "Think."},
+      {"<|channel|>analysis<|message|>Need to use function get_current_weather.<|end|><|start|>assistant<|channel|>"
+       "commentary to=functions.get_current_weather <|constrain|>json<|message|>{\"location\":\"San "
+       "Francisco\"}<|call|>",
+       {{"get_current_weather", object_of(R"({"location":"San Francisco"})")}},
+       "",
+       "Need to use function get_current_weather."},
       {"<|channel|>analysis<|message|>Look.<|end|><|start|>assistant<|channel|>commentary to=functions.f "
        "<|constrain|>json<|message|>{\"a\": 1}<|call|>",
        {{"f", object_of(R"({"a":1})")}},
        "",
        "Look."},
       {" to=functions.f<|channel|>commentary json<|message|>{}<|call|>", {{"f", object_of("{}")}}},
+      {"<|start|>assistant to=functions.f<|channel|>commentary <|constrain|>json<|message|>{\"a\": [\"x\"]}<|call|>",
+       {{"f", object_of(R"({"a":["x"]})")}}},
       {"<|channel|>commentary<|message|>First I look.<|end|><|start|>assistant<|channel|>commentary "
        "to=functions.f<|message|>{}",
        {{"f", object_of("{}")}},
        "First I look."},
+      {"<|channel|>analysis<|message|>A plan.<|end|><|start|>assistant<|channel|>commentary<|message|>**Action "
+       "plan**:\n1. Generate\n2. Start\n---\nWill start<|end|><|start|>assistant<|channel|>commentary "
+       "to=functions.generate_file<|channel|>commentary <|constrain|>json<|message|>{\"template\": \"basic_html\", "
+       "\"path\": \"index.html\"}<|call|>",
+       {{"generate_file", object_of(R"({"template":"basic_html","path":"index.html"})")}},
+       "**Action plan**:\n1. Generate\n2. Start\n---\nWill start",
+       "A plan."},
       {"<|channel|>commentary to=f <|constrain|>json<|message|>{\"s\": \"<|end|>\"}<|call|>",
-       {{"f", object_of(R"({"s":"<|end|>"})")}}}};
+       {{"f", object_of(R"({"s":"<|end|>"})")}}},
+      {"<|channel|>commentary to=browser.search <|constrain|>json<|message|>{\"query\": \"boats\"}<|call|>",
+       {{"browser.search", object_of(R"({"query":"boats"})")}}},
+      {"<|channel|>analysis<|message|>A.<|end|><|start|>assistant<|channel|>analysis<|message|>B.<|end|><|start|>"
+       "assistant<|channel|>final<|message|>C.",
+       {},
+       "C.",
+       "A.\nB."}};
   transcripts["hermes"] = {
       {"<think>\n\n</think>\n\nHi.", {}, "Hi."},
       {"</think>\n\nHi.", {}, "Hi."},

@@ -470,6 +470,13 @@ std::vector<std::string> marks_of(family_row const& row) {
   return out;
 }
 
+std::optional<token_id> token_of_mark(tokenizer const& tokens, std::string_view mark) {
+  auto const id = tokens.find(mark);
+  if (!id) return std::nullopt;
+  auto const kind = tokens.kind(*id);
+  return kind == token_kind::control || kind == token_kind::user_defined ? id : std::nullopt;
+}
+
 }  // namespace wherry::inline v0::detail::chat
 
 namespace wherry::inline v0 {

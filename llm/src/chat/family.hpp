@@ -8,6 +8,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -94,6 +95,8 @@ struct family_row {
 std::span<family_row const> family_rows() noexcept;
 /// The marks of a row, longest first.
 std::vector<std::string> marks_of(family_row const& row);
+/// The token that is this mark and nothing else: a control token, or one that a vocabulary defines beside its text.
+std::optional<token_id> token_of_mark(tokenizer const& tokens, std::string_view mark);
 
 std::unique_ptr<answer_reader> make_tagged_reader(family_row const& row, answer_options const& options);
 std::unique_ptr<answer_reader> make_plain_reader(family_row const& row, answer_options const& options);

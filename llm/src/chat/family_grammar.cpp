@@ -63,10 +63,10 @@ class grammar_maker {
  private:
   static bool says_text(answer_options const& may) { return may.free_text || (!may.tools && !may.output); }
 
-  // Text that spells no mark, except those that text cannot make: control tokens.
+  // Text that spells no mark, except those that text cannot make: tokens.
   expr text_without(std::vector<std::string> more) const {
     for (auto const& mark : marks_)
-      if (!is_control(mark)) more.push_back(mark);
+      if (!token_of_mark(tokens_, mark)) more.push_back(mark);
     return grammar::free_text({.bytes_max = text_bytes_max, .without = std::move(more)});
   }
 
@@ -170,25 +170,20 @@ class grammar_maker {
     return literal(at == std::string_view::npos || close.empty() ? close : form.substr(at));
   }
 
-  bool is_control(std::string_view spelling) const {
-    auto const id = tokens_.find(spelling);
-    return id && tokens_.kind(*id) == token_kind::control;
-  }
-
-  // A mark that the vocabulary holds as a control token is meant as that token, otherwise as text.
+  // A mark that the vocabulary holds as a token is meant as that token, otherwise as text.
   expr literal(std::string_view text) const {
     std::vector<expr> parts;
     std::string plain;
     for (std::size_t at = 0; at < text.size();) {
       auto const found = std::find_if(marks_.begin(), marks_.end(), [&](std::string const& mark) {
-        return text.substr(at).starts_with(mark) && is_control(mark);
+        return text.substr(at).starts_with(mark) && token_of_mark(tokens_, mark);
       });
       if (found == marks_.end()) {
         plain += text[at++];
         continue;
       }
       if (!plain.empty()) parts.push_back(grammar::literal(std::exchange(plain, {})));
-      parts.push_back(grammar::token(*tokens_.find(*found)));
+      parts.push_back(grammar::token(*token_of_mark(tokens_, *found)));
       at += found->size();
     }
     if (!plain.empty() || parts.empty()) parts.push_back(grammar::literal(std::move(plain)));

@@ -161,8 +161,7 @@ std::vector<std::string> answer_family::marks() const { return marks_of(*row_); 
 std::vector<std::string> answer_family::control_marks(tokenizer const& tokens) const {
   std::vector<std::string> out;
   for (auto& mark : marks_of(*row_))
-    if (auto const id = tokens.find(mark); id && tokens.kind(*id) == token_kind::control)
-      out.push_back(std::move(mark));
+    if (token_of_mark(tokens, mark)) out.push_back(std::move(mark));
   return out;
 }
 

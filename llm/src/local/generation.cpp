@@ -16,6 +16,8 @@ generation::generation(generation_plan plan, engine::sampler sampler, std::share
       tokens_(tokens),
       parser_(plan_.family, plan_.may),
       history_(plan_.prompt) {
+  for (auto const& mark : plan_.may.control)
+    if (auto const id = tokens_.find(mark)) marks_.push_back(*id);
   if (plan_.grammar) matcher_.emplace(*plan_.grammar);
   for (std::size_t i = 0; i < plan_.adapters.size(); ++i)
     adapters_.push_back({plan_.adapters[i].get(), plan_.request.adapters[i].strength});
@@ -192,7 +194,8 @@ bool generation::ends(token_id token) const {
 
 // True when the answer has ended.
 bool generation::emit(token_id token) {
-  if (tokens_.kind(token) == token_kind::control) return emit_control(token);
+  bool const is_mark = std::find(marks_.begin(), marks_.end(), token) != marks_.end();
+  if (is_mark || tokens_.kind(token) == token_kind::control) return emit_control(token);
   held_ += tokens_.token_bytes(token);
   if (looks_for_stops()) {
     if (auto const stop = find_stop()) {

@@ -90,6 +90,7 @@ class generation {
   tokenizer const& tokens_;
   answer_parser parser_;
   std::optional<grammar::matcher> matcher_;
+  std::vector<token_id> marks_;  // tokens of the family's marks
 
   std::optional<known_sequence> sequence_;
   std::vector<token_id> history_;  // prompt and answer: what the penalties look at

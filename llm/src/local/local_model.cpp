@@ -146,7 +146,7 @@ class local_model::impl final : public model {
     auto const bos = spelled(tokens_.bos());
     bool const spelled_out = bos && !pieces.empty() && pieces.front().origin == text_origin::from_template &&
                              pieces.front().text.starts_with(*bos);
-    auto ids = tokens_.encode(marked, !spelled_out);
+    auto ids = tokens_.encode(marked, !spelled_out, family_.control_marks(tokens_));
     // The file may ask for an end-of-text token after every text; a prompt goes on.
     if (!ids.empty() && tokens_.eos() && ids.back() == *tokens_.eos() &&
         !joined(pieces).ends_with(*spelled(tokens_.eos())))
@@ -325,11 +325,12 @@ result<std::shared_ptr<local_model::impl>> local_model::impl::make(gguf_file fil
 
   auto chat = choose_template(file, options, about);
   if (!chat) return std::move(chat).error();
-  about.answer_family = std::string(family_of(chat->source()).name());
+  auto const family = family_of(chat->source());
+  about.answer_family = std::string(family.name());
   auto const space = make_room(c, options, about.notices);
   if (!space) return space.error();
   about.context = space->context;
-  auto vocabulary = grammar::vocabulary_of(*tokens);
+  auto vocabulary = grammar::vocabulary_of(*tokens, family.control_marks(*tokens));
   if (!vocabulary) return std::move(vocabulary).error();
 
   local::scheduler_options schedule{.threads = about.threads,

@@ -44,6 +44,7 @@ struct special_matcher::search {
   special_matcher const& matcher;
   std::string_view text;
   std::vector<byte_range> const& permitted;
+  std::span<std::string const> guarded;
   std::vector<bool> taken = std::vector<bool>(text.size());
 
   std::size_t permitted_end(std::size_t at) const {
@@ -51,6 +52,10 @@ struct special_matcher::search {
         std::upper_bound(permitted.begin(), permitted.end(), at,
                          [](std::size_t position, byte_range const& run) { return position < run.begin; });
     return after == permitted.begin() ? 0 : std::prev(after)->end;
+  }
+
+  bool needs_permission(entry const& e) const {
+    return e.needs_permission || std::find(guarded.begin(), guarded.end(), e.text) != guarded.end();
   }
 
   // The longest spelling that begins at `begin`, touches nothing taken, and is permitted there.
@@ -65,7 +70,7 @@ struct special_matcher::search {
     for (std::size_t length = 1; low != high && !taken[begin + length - 1]; ++length) {
       // [low, high) share the first `length` bytes with the text; the one that ends here comes first.
       if (low->text.size() == length) {
-        if (!low->needs_permission || begin + length <= limit) longest = &*low;
+        if (begin + length <= limit || !needs_permission(*low)) longest = &*low;
         ++low;
       }
       if (begin + length == text.size()) break;
@@ -85,11 +90,11 @@ struct special_matcher::search {
   }
 };
 
-std::vector<special_match> special_matcher::find(std::string_view text,
-                                                 std::vector<byte_range> const& permitted) const {
+std::vector<special_match> special_matcher::find(std::string_view text, std::vector<byte_range> const& permitted,
+                                                 std::span<std::string const> guarded) const {
   std::vector<special_match> matches;
   if (entries_.empty()) return matches;
-  search state{*this, text, permitted};
+  search state{*this, text, permitted, guarded};
   std::vector<search::candidate> candidates;
   for (std::size_t at = 0; at < text.size(); ++at)
     if (auto const* spelling = state.longest_at(at)) candidates.push_back({at, spelling});

@@ -27,8 +27,9 @@ class special_matcher {
   explicit special_matcher(vocabulary const& vocab);
 
   // Matches in text order. Control and unknown tokens are found only inside one of the `permitted` runs, which are
-  // ascending, not empty and do not touch; user-defined ones everywhere.
-  std::vector<special_match> find(std::string_view text, std::vector<byte_range> const& permitted) const;
+  // ascending, not empty and do not touch; user-defined ones everywhere, unless they are spelled like a `guarded` one.
+  std::vector<special_match> find(std::string_view text, std::vector<byte_range> const& permitted,
+                                  std::span<std::string const> guarded = {}) const;
 
  private:
   struct entry {

@@ -20,7 +20,8 @@ struct tokenizer::impl {
   std::string family;
   bool tells_texts_apart = false;  // the second of two texts has another type
 
-  std::vector<token_id> encode(std::string_view text, std::vector<byte_range> const& permitted, bool add_special) const;
+  std::vector<token_id> encode(std::string_view text, std::vector<byte_range> const& permitted, bool add_special,
+                               std::span<std::string const> guarded = {}) const;
   void append_bytes(token_id id, bool show_special, std::string& text) const;
 };
 
@@ -99,11 +100,11 @@ result<tokenizer> tokenizer::from_byte_bpe(gguf_file const& file) {
 }
 
 std::vector<token_id> tokenizer::impl::encode(std::string_view text, std::vector<byte_range> const& permitted,
-                                              bool add_special) const {
+                                              bool add_special, std::span<std::string const> guarded) const {
   std::vector<token_id> ids;
   if (add_special && vocab.adds_bos) ids.push_back(*vocab.bos);
   std::size_t done = 0;
-  for (auto const& match : specials.find(text, permitted)) {
+  for (auto const& match : specials.find(text, permitted, guarded)) {
     if (match.bytes.begin > done) model->encode(text.substr(done, match.bytes.begin - done), true, ids);
     ids.push_back(match.id);
     done = match.bytes.end;
@@ -133,7 +134,8 @@ std::vector<token_id> tokenizer::encode(std::string_view text, encode_options co
   return impl_->encode(text, permitted, options.add_special);
 }
 
-std::vector<token_id> tokenizer::encode(std::span<encode_piece const> pieces, bool add_special) const {
+std::vector<token_id> tokenizer::encode(std::span<encode_piece const> pieces, bool add_special,
+                                        std::span<std::string const> guarded) const {
   std::string text;
   std::vector<byte_range> permitted;
   for (auto const& piece : pieces) {
@@ -145,7 +147,7 @@ std::vector<token_id> tokenizer::encode(std::span<encode_piece const> pieces, bo
     else
       permitted.push_back({begin, text.size()});
   }
-  return impl_->encode(text, permitted, add_special);
+  return impl_->encode(text, permitted, add_special, guarded);
 }
 
 std::string tokenizer::decode(std::span<token_id const> ids, decode_options const& options) const {

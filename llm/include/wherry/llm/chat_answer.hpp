@@ -75,7 +75,9 @@ class answer_family {
   std::vector<prompt_piece> replay(message const& answer) const;
   /// The spellings that an answer's structure is made of and that may be control tokens of a vocabulary.
   std::vector<std::string> marks() const;
-  /// The marks that this vocabulary holds as control tokens: what answer_options::control wants.
+  /// The marks that are tokens of this vocabulary, control tokens or such as it defines beside those of its text (many
+  /// models' <tool_call>): what answer_options::control wants, and what the vocabulary of a grammar has as control
+  /// tokens.
   std::vector<std::string> control_marks(tokenizer const& tokens) const;
   /// True for a token that ends a message, but not the answer: an answer of this family may be several messages.
   bool goes_on_after(std::string_view spelling) const;

@@ -63,8 +63,9 @@ class tokenizer {
 
   /// Encodes the concatenation of the pieces as one text. A control token is recognised only where its whole spelling
   /// lies in pieces that allow it; everything else is plain text, tokenised across piece borders as if they were
-  /// absent.
-  std::vector<token_id> encode(std::span<encode_piece const> pieces, bool add_special) const;
+  /// absent. So is a user-defined token spelled like one of `guarded`.
+  std::vector<token_id> encode(std::span<encode_piece const> pieces, bool add_special,
+                               std::span<std::string const> guarded = {}) const;
 
   /// Two texts in the layout of the model: [CLS] a [SEP] b [SEP] for the BERT family, with types 0 and 1;
   /// <s> a </s></s> b </s> for the RoBERTa family; a </s> b </s> where nothing opens a text (T5). Control tokens that
