@@ -103,7 +103,7 @@ void end_round(std::shared_ptr<call_state> const& call, std::vector<input_reques
         auto const oldest = s.waiting.find(s.waiting_order.front());
         s.waiting_order.pop_front();
         if (oldest == s.waiting.end()) continue;
-        given_up = oldest->second;
+        given_up = oldest->second.lock();
         s.waiting.erase(oldest);
       }
     }
@@ -399,9 +399,9 @@ bool take_answers(std::shared_ptr<call_state> const& call) {
     std::lock_guard const lock(c.server->mutex);
     auto const at = c.server->waiting.find(rest);
     if (at != c.server->waiting.end()) {
-      waiting = at->second;
+      waiting = at->second.lock();
       c.server->waiting.erase(at);
-      waiting->waiting_as.clear();
+      if (waiting) waiting->waiting_as.clear();
     }
   }
   if (!waiting) return refuse("the call that asked is gone; begin it again");

@@ -55,7 +55,9 @@ struct server_state : std::enable_shared_from_this<server_state> {
 
   mutable std::mutex mutex;
   std::shared_ptr<catalog const> offered;                                   ///< Replaced, never changed.
-  std::map<std::string, std::shared_ptr<call_state>, std::less<>> waiting;  ///< Handlers waiting for input, by handle.
+  /// Handlers waiting for input, by handle. A handler that waits lives in its coroutine: held here, it and the server
+  /// would keep each other alive when their loop is gone.
+  std::map<std::string, std::weak_ptr<call_state>, std::less<>> waiting;
   std::deque<std::string> waiting_order;  ///< Oldest first; may name ones that went on.
   std::map<std::string, std::shared_ptr<task_entry>, std::less<>> tasks;
   std::vector<listener> listeners;

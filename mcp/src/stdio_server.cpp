@@ -258,8 +258,8 @@ class stdio_connection final : public reply, public std::enable_shared_from_this
       std::lock_guard const lock(server_->mutex);
       for (auto const& l : server_->listeners)
         if (l.call->session == session_) idle.push_back(l.call);
-      for (auto const& [_, call] : server_->waiting)
-        if (call->session == session_) idle.push_back(call);
+      for (auto const& [_, waiting] : server_->waiting)
+        if (auto call = waiting.lock(); call && call->session == session_) idle.push_back(std::move(call));
     }
     for (auto const& [_, question] : session_->questions)
       if (auto call = question.call.lock()) idle.push_back(std::move(call));

@@ -332,7 +332,7 @@ TEST_CASE("a commit that the disk does not take in time ends the run; the answer
   store db{folder.path()};
   auto const session = db.scope({.tenant = "t", .user = "u"}).session("s");
   scripted_model fake{say("yes")};
-  auto const desk = agent{fake}.limits({.commit_time = std::chrono::milliseconds(20)});
+  auto const desk = agent{fake}.limits({.commit_time = std::chrono::milliseconds(500)});
   auto run = desk.start("ready?", session);
   while (auto event = run.next())
     if (std::holds_alternative<step_finished>(*event)) break;
