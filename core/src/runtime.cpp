@@ -1,5 +1,7 @@
 #include <wherry/core/runtime.hpp>
 
+#include "homecoming.hpp"
+
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -103,35 +105,11 @@ compute_pool::snapshot compute_pool::stats() const {
   return s;
 }
 
-namespace {
-
-// Completes a waiting coroutine exactly once: with the end of the work or with its cancellation.
-template <class Handler>
-struct waiting_call {
-  explicit waiting_call(Handler h) : handler(std::move(h)), home(asio::get_associated_executor(handler)), guard(home) {}
-
-  void complete(boost::system::error_code ec) {
-    if (done.exchange(true)) return;
-    // The guard goes home too: once the handler has run, the loop may be gone before this thread does another thing.
-    asio::post(home, [h = std::move(handler), g = std::move(guard), ec]() mutable {
-      g.reset();
-      std::move(h)(ec);
-    });
-  }
-
-  Handler handler;
-  asio::any_io_executor home;
-  asio::executor_work_guard<asio::any_io_executor> guard;
-  std::atomic<bool> done{false};
-};
-
-}  // namespace
-
 task<result<void>> detail_offload(compute_pool pool, std::function<void()> work, std::string label) {
   auto const state = pool.impl_;
   auto initiate = [&](auto handler) {
     auto slot = asio::get_associated_cancellation_slot(handler);
-    auto call = std::make_shared<waiting_call<decltype(handler)>>(std::move(handler));
+    auto call = detail::homecoming<decltype(handler)>::expect(std::move(handler));
     auto job = std::make_shared<compute_pool::impl::job>();
     job->work = std::move(work);
     job->label = label;
@@ -202,6 +180,31 @@ task<wait_end> wait_for_end(task<void> work, deadline until, std::optional<stop_
   // What cancelled work throws on its way out is the cancellation itself.
   if (end == wait_end::finished && state->failure) std::rethrow_exception(state->failure);
   co_return end;
+}
+
+task<void> run_elsewhere(asio::any_io_executor where, task<void> work) {
+  auto const failure = std::make_shared<std::exception_ptr>();
+  auto initiate = [&](auto handler) {
+    auto slot = asio::get_associated_cancellation_slot(handler);
+    auto call = homecoming<decltype(handler)>::expect(std::move(handler));
+    // Work that is destroyed with its loop comes home too.
+    auto const end = std::shared_ptr<void>(nullptr, [call](void*) { call->complete(asio::error::operation_aborted); });
+    auto const stop = std::make_shared<asio::cancellation_signal>();
+    if (slot.is_connected())
+      slot.assign(
+          [where, stop](asio::cancellation_type type) { asio::post(where, [stop, type] { stop->emit(type); }); });
+    asio::co_spawn(where, std::move(work),
+                   asio::bind_cancellation_slot(stop->slot(), [call, end, failure, where, stop](std::exception_ptr e) {
+                     *failure = e;
+                     call->complete({});
+                     asio::post(where, [stop] {});  // the spawned coroutine's frame, still on the stack, refers to it
+                   }));
+  };
+  boost::system::error_code ec;
+  auto token = asio::redirect_error(asio::use_awaitable, ec);
+  co_await asio::async_initiate<decltype(token), void(boost::system::error_code)>(initiate, token);
+  if (*failure) std::rethrow_exception(*failure);
+  if (ec) throw boost::system::system_error(ec, "the loop that was to do the work is gone");
 }
 
 bool loop_runs_here() noexcept { return asio::detail::thread_context::top_of_thread_call_stack() != nullptr; }

@@ -126,7 +126,8 @@ task<R> run_there(asio::any_io_executor where, task<R> work) {
     co_await asio::this_coro::throw_if_cancelled(false);
     into->emplace(co_await std::move(inner));
   };
-  co_await asio::co_spawn(where, store(std::move(work), outcome), asio::use_awaitable);
+  auto stored = store(std::move(work), outcome);
+  co_await wherry::detail::run_elsewhere(where, std::move(stored));
   co_return std::move(**outcome);
 }
 

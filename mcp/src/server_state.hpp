@@ -54,7 +54,7 @@ struct server_state : std::enable_shared_from_this<server_state> {
   sealer const seals;
 
   mutable std::mutex mutex;
-  std::shared_ptr<catalog const> offered;                                   ///< Replaced, never changed.
+  std::shared_ptr<catalog const> offered;  ///< Replaced, never changed.
   /// Handlers waiting for input, by handle. A handler that waits lives in its coroutine: held here, it and the server
   /// would keep each other alive when their loop is gone.
   std::map<std::string, std::weak_ptr<call_state>, std::less<>> waiting;

@@ -170,3 +170,62 @@ TEST_CASE("what offloaded work holds is let go before its caller goes on", "[uni
   REQUIRE(r);
   CHECK(*r);
 }
+
+TEST_CASE("a loop may go while work that it waits for is under way", "[unit]") {
+  std::promise<void> released;
+  auto const wait = released.get_future().share();
+  compute_pool const pool;
+  auto const held = std::make_shared<int>(1);
+  {
+    asio::io_context loop;
+    auto waiting = [](compute_pool p, std::shared_future<void> until, std::shared_ptr<int> frame) -> task<void> {
+      auto work = [until] { until.wait(); };
+      (void)co_await offload(p, std::move(work), "slow");
+      ++*frame;
+    };
+    asio::co_spawn(loop, waiting(pool, wait, held), [](std::exception_ptr) {});
+    loop.poll();
+    CHECK(held.use_count() == 2);
+  }
+  CHECK(held.use_count() == 1);  // the coroutine went with its loop
+  released.set_value();
+  while (pool.stats().busy > 0) std::this_thread::yield();
+  CHECK(*held == 1);
+}
+
+TEST_CASE("work on another loop comes home with its end, its failure, its cancellation", "[unit]") {
+  asio::io_context other;
+  auto guard = asio::make_work_guard(other);
+  std::thread there([&] { other.run(); });
+  auto const elsewhere = there.get_id();
+  auto trip = [&](task<void> work, deadline until) {
+    auto inner = [&](task<void> w) -> task<result<void>> {
+      asio::any_io_executor const where = other.get_executor();
+      co_await detail::run_elsewhere(where, std::move(w));
+      co_return result<void>{};
+    };
+    auto bounded = [&](task<void> w) -> task<result<void>> {
+      auto started = inner(std::move(w));
+      co_return co_await with_deadline(std::move(started), until, "the trip");
+    };
+    return run_blocking(bounded(std::move(work)), "f", "async_f");
+  };
+  std::thread::id seen;
+  auto look = [&]() -> task<void> {
+    seen = std::this_thread::get_id();
+    co_return;
+  };
+  CHECK(trip(look(), no_deadline));
+  CHECK(seen == elsewhere);
+  auto fail = []() -> task<void> {
+    throw std::runtime_error("broken");
+    co_return;
+  };
+  CHECK_THROWS_AS((void)trip(fail(), no_deadline), std::runtime_error);
+  auto sleep = []() -> task<void> { (void)co_await never(); };
+  auto const late = trip(sleep(), soon());
+  REQUIRE_FALSE(late);
+  CHECK(late.error().is(errc::deadline_exceeded));
+  guard.reset();
+  there.join();
+}

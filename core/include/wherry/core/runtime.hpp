@@ -106,6 +106,9 @@ enum class wait_end { finished, expired, cancelled };
 task<wait_end> wait_for_end(task<void> work, deadline until, std::optional<stop_source> stop);
 /// Runs a task to its end on a private loop of this thread.
 void drive(task<void> work);
+/// Runs `work` on another loop and comes back to this one. Cancellation goes along. What the work throws is thrown
+/// here.
+task<void> run_elsewhere(boost::asio::any_io_executor where, task<void> work);
 /// True on a thread that is inside an Asio loop (any io_context or thread_pool).
 bool loop_runs_here() noexcept;
 error loop_error(char const* blocking_form, char const* async_form);
