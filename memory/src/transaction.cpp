@@ -3,6 +3,10 @@
 #include <wherry/core/runtime.hpp>
 #include <wherry/memory/transaction.hpp>
 
+#include <atomic>
+#include <chrono>
+#include <thread>
+
 namespace wherry::inline v0 {
 
 using namespace memory_detail;
@@ -78,15 +82,46 @@ result<commit_seq> transaction::commit(std::optional<durability> how) {
   return written;
 }
 
+namespace {
+
+/// Counts commits on the pool. One that nobody waits for any more still holds its store, and RocksDB has to be closed
+/// before the program's statics go: the end of the program waits for it.
+class commit_under_way {
+ public:
+  commit_under_way() {
+    static exit_wait const at_exit;  // made after the store was opened, so it goes before what RocksDB made then
+    ++count;
+  }
+  ~commit_under_way() { --count; }
+  commit_under_way(commit_under_way const&) = delete;
+  commit_under_way& operator=(commit_under_way const&) = delete;
+
+ private:
+  static constexpr auto exit_wait_max = std::chrono::seconds(2);
+
+  struct exit_wait {
+    ~exit_wait() {
+      auto const until = std::chrono::steady_clock::now() + exit_wait_max;
+      while (count > 0 && std::chrono::steady_clock::now() < until)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  };
+
+  static inline std::atomic<int> count{0};
+};
+
+}  // namespace
+
 task<result<commit_seq>> transaction::async_commit(transaction tx, std::optional<durability> how) {
   auto const wanted = how.value_or(tx.scope_.state_->store->options.commit_durability);
   if (wanted == durability::os) co_return tx.commit(wanted);
   struct shared_work {
+    explicit shared_work(transaction t) : tx(std::move(t)) {}
+    commit_under_way counted;  // first, so that it goes after the handle of the store
     transaction tx;
     std::optional<result<commit_seq>> outcome;
   };
-  auto const shared =
-      std::make_shared<shared_work>(shared_work{std::move(tx), std::nullopt});  // the pool may outlive the caller
+  auto const shared = std::make_shared<shared_work>(std::move(tx));  // the pool may outlive the caller
   auto work = [shared, wanted] { shared->outcome = shared->tx.commit(wanted); };
   auto const done = co_await offload(compute_pool::shared(), std::move(work), "store commit");
   if (!done) co_return done.error();
