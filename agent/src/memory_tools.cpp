@@ -1,4 +1,5 @@
 #include <wherry/agent/memory_tools.hpp>
+#include <wherry/core/json.hpp>
 #include <wherry/memory/transaction.hpp>
 
 #include <optional>
@@ -91,6 +92,25 @@ std::vector<tool> memory_tools(scope_handle scope, memory_tool_options options) 
     out.emplace_back("forget", "Takes one remembered fact away.",
                      [scope](forget_in const& in) { return forget(scope, in); });
   return out;
+}
+
+tool memory_file_tool(memory_files files) {
+  tool_spec spec{.name = "memory",
+                 .description = "Your files, kept between conversations: look at " + files.options().root +
+                                " before you begin; write down what will be needed again.",
+                 .input_schema = schema_of<file_command>()};
+  if (auto schema = parse_json(spec.input_schema.text)) {
+    (*schema)["properties"]["command"]["enum"] = file_commands;
+    spec.input_schema = {to_text(*schema)};
+  }
+  auto bind = [files = std::move(files)](std::string_view arguments) -> result<bound_call> {
+    auto what = decode<file_command>(arguments);
+    if (!what) return std::move(what).error();
+    bound_call out;
+    out.now = [files, what = std::move(*what)](tool_context const&) { return carry_out(files, what); };
+    return out;
+  };
+  return tool(std::move(spec), std::move(bind)).recalls();
 }
 
 }  // namespace wherry::inline v0

@@ -1,5 +1,6 @@
 #include <wherry/mcp/memory_server.hpp>
 
+#include <wherry/memory/memory_files.hpp>
 #include <wherry/memory/transaction.hpp>
 
 #include <algorithm>
@@ -142,6 +143,12 @@ void add_memory(server& s, scope_handle scope) {
     for (auto const& m : std::span(*history).last(count)) out.messages.push_back({to_string(m.role), m.text()});
     return out;
   };
+  auto on_files = [files = memory_files(scope)](file_command const& what) { return carry_out(files, what); };
+  s.add(
+      tool("memory",
+           "Text files kept between conversations, below /memories: view, create, str_replace, insert, delete, rename.",
+           on_files)
+          .hints(true, false, false));
   s.add(tool("remember", "Keeps a fact about the user or the work for later conversations.", remember)
             .hints(false, true, false));
   s.add(tool("recall", "Finds what was remembered, best first.", recall).reads());

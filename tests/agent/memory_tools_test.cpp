@@ -57,3 +57,22 @@ TEST_CASE_METHOD(friends, "an agent forgets only when it may") {
   CHECK(scope.records().value().empty());
   CHECK(last_result("forget", R"({"id":"nonsense"})", {.may_forget = true}).find("no id") != std::string::npos);
 }
+
+TEST_CASE_METHOD(friends, "an agent keeps files; what it cannot do with them it is told") {
+  auto const answer = [&](std::string const& arguments) {
+    auto const desk =
+        agent{scripted_model{call("memory", arguments), say("ok")}}.with(memory_file_tool(memory_files{scope}));
+    auto const r = desk.run("go", scope.session("s"));
+    REQUIRE(r);
+    return std::get<tool_result>(r->transcript.at(r->first_new + 2).parts.at(0));
+  };
+  CHECK(answer(R"({"command":"create","path":"/memories/a.md","file_text":"tea\n"})").content ==
+        "created /memories/a.md");
+  CHECK(answer(R"({"command":"view","path":"/memories/a.md"})").content == "     1\ttea\n");
+  auto const wrong = answer(R"({"command":"view","path":"/memories/../etc/passwd"})");
+  CHECK(wrong.failed);
+  CHECK(wrong.content.find("\"..\"") != std::string::npos);
+  CHECK(memory_file_tool(memory_files{scope}).spec().input_schema.text.find(R"("enum":["view","create")") !=
+        std::string::npos);
+  CHECK(memory_file_tool(memory_files{scope}).is_recall());
+}

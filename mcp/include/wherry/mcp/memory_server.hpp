@@ -17,7 +17,8 @@
 
 namespace wherry::inline v0::mcp {
 
-/// Adds the tools `remember`, `recall`, `forget`, `list_sessions` and `read_session` of a scope.
+/// Adds the tools `remember`, `recall`, `forget`, `list_sessions` and `read_session` of a scope, and `memory`: its text
+/// files by the commands view, create, str_replace, insert, delete and rename.
 void add_memory(server& s, scope_handle scope);
 
 struct shared_store_options {
