@@ -8,6 +8,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "bfcl_support.hpp"
+#include "chat/family.hpp"
 #include "tokenizer_samples.hpp"
 
 #include <algorithm>
@@ -257,6 +258,55 @@ TEST_CASE("every family's grammar holds the calls that the family writes", "[too
         for (auto const id : words.tokens.encode(pieces, false)) accepted = accepted && matcher.accept(id);
         bool const has_list = call.arguments.find("tags") != std::string::npos;
         if (!spaced || !has_list) CHECK((accepted && matcher.is_complete()));
+      }
+    }
+}
+
+TEST_CASE("every family's grammar holds a whole answer: reasoning, text, calls; and reasoning, output",
+          "[toolcall][grammar]") {
+  std::vector<tool_spec> const tools = {
+      {"forecast", "", {R"({"type":"object","properties":{"city":{"type":"string"}},"required":["city"]})"}},
+      {"clock", "", {R"({"type":"object","properties":{}})"}}};
+  std::vector<tool_call> const calls = {{"call00001", "forecast", R"({"city":"Seoul"})"}, {"call00002", "clock", "{}"}};
+  std::string const output = R"({"city":"Busan","days":3})";
+  for (auto const& row : answer_families())
+    for (bool const as_tokens : {true, false}) {
+      family_vocabulary const words(row, as_tokens);
+      bool const plain = row.name() == "plain";
+      bool const bare = row.name() == "llama3" || row.name() == "llama_pythonic";
+      bool const thinks =
+          joined(row.replay({role::assistant, {reasoning_part{"Hm.", ""}}})).find("Hm.") != std::string::npos;
+      auto const accepts = [&](answer_options may, std::optional<raw_json> const& schema, std::string const& text) {
+        may.control = row.control_marks(words.tokens);
+        auto const program = grammar::compile(*row.constrain(tools, schema, may, words.tokens), words.grammar).value();
+        grammar::matcher matcher(program);
+        std::vector<encode_piece> const pieces = {{text, true}};
+        for (auto const id : words.tokens.encode(pieces, false))
+          if (!matcher.accept(id)) return false;
+        return matcher.is_complete();
+      };
+      message spoken{role::assistant, {}};
+      if (thinks) spoken.parts.push_back(reasoning_part{"Think\nof it.", ""});
+      message answered = spoken;
+      if (!plain && !bare) spoken.parts.push_back(text_part{"Let me look."});
+      spoken.parts.insert(spoken.parts.end(), calls.begin(), plain ? calls.begin() + 1 : calls.end());
+      auto const whole = joined(row.replay(spoken));
+      INFO(row.name() << (as_tokens ? ", marks are tokens" : ", marks are text") << "\n" << whole);
+      CHECK(accepts({.tools = true}, std::nullopt, whole));
+      answered.parts.push_back(text_part{plain ? "{\"output\":" + output + "}" : output});
+      auto const final_answer = joined(row.replay(answered));
+      INFO(final_answer);
+      answer_options const closed{.tools = true, .output = true, .free_text = false};
+      CHECK(accepts(closed, output_schema, final_answer));
+      CHECK_FALSE(accepts(closed, output_schema, joined(row.replay({role::assistant, {text_part{"No."}}}))));
+      if (plain) continue;
+      // The prompt may have opened the reasoning already.
+      auto inside = closed;
+      inside.in_reasoning = true;
+      auto const opened = whole.find("Think");
+      if (thinks && row.row().syntax.reasoning[0].close != "") {
+        CHECK(accepts({.tools = true, .in_reasoning = true}, std::nullopt, whole.substr(opened)));
+        CHECK(accepts(inside, output_schema, final_answer.substr(final_answer.find("Think"))));
       }
     }
 }

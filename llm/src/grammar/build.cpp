@@ -247,7 +247,7 @@ class builder {
     auto shapes = normalise_schema(n.schema, n.limits, tokens_, how ? &raw_without : nullptr);
     if (!shapes) return fail(shapes.error());
     if (how) {
-      if (auto written = write_shapes(**shapes, *how); !written) return fail(std::move(written).error());
+      if (auto written = write_shapes(**shapes, *how, tokens_); !written) return fail(std::move(written).error());
     }
     mark_recursive_shapes(**shapes);
     machine_.depth_max = std::min(machine_.depth_max, n.limits.depth);
@@ -318,11 +318,10 @@ class builder {
     }
     if (forbidden_bytes > forbidden_bytes_max)
       return fail(mistake("free text forbids more than 4,096 bytes of strings"));
-    machine_.own_automata.push_back(text_automaton::free_text(n.options.without));
-    machine_.own_summaries.emplace_back();
+    auto const& unit = *machine_.free_texts.emplace_back(tokens_.free_text_without(n.options.without));
     call(from,
-         machine_.add_text({.automaton = &machine_.own_automata.back(),
-                            .summaries = &machine_.own_summaries.back(),
+         machine_.add_text({.automaton = &unit.automaton,
+                            .summaries = &unit.summaries,
                             .max = n.options.bytes_max,
                             .bytes_max = n.options.bytes_max}),
          to);

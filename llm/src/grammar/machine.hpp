@@ -128,7 +128,7 @@ struct machine {
   std::vector<unit> units;
   std::deque<text_unit> texts;
   std::vector<std::uint32_t> text_of_state;  ///< By id - text_states.
-  std::deque<text_automaton> own_automata;
+  std::vector<std::shared_ptr<free_text_unit const>> free_texts;
   std::deque<summary_cache> own_summaries;
   std::deque<std::unique_ptr<lazy_text>> own_languages;
   std::deque<name_choice> choices;

@@ -82,7 +82,7 @@ struct string_shape {
 struct raw_shape {
   spelling before, behind;
   string_shape text;
-  std::shared_ptr<text_automaton const> automaton;  ///< Used where the text has no language.
+  std::shared_ptr<free_text_unit const> unit;  ///< Used where the text has no language.
 };
 /// A value between marks.
 struct framed_shape {
@@ -175,7 +175,7 @@ struct spelled_notation {
 };
 /// Rewrites shapes so that their values are written in a notation.
 /// Fails with: errc::schema_unsupported where no value of the schema can be.
-result<void> write_shapes(shape_table& table, spelled_notation const& how);
+result<void> write_shapes(shape_table& table, spelled_notation const& how, vocabulary::impl const& tokens);
 
 /// Calls `visit` for every shape an alternative refers to.
 template <class F>

@@ -389,10 +389,12 @@ class unfolder {
     state_id const inside = add(), close = add();
     on_spelling(at_, r.before, inside);
     text_unit text{.min = r.text.min, .max = r.text.max, .bytes_max = r.text.bytes_max};
-    if (r.text.raw_language)
+    if (r.text.raw_language) {
       text.language = r.text.raw_language.get();
-    else
-      text.automaton = r.automaton.get();
+    } else {
+      text.automaton = &r.unit->automaton;
+      text.summaries = &r.unit->summaries;
+    }
     call_text(inside, m_.add_text(std::move(text)), close);
     on_spelling(close, r.behind, stub_.end);
   }

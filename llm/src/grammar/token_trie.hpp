@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <memory>
 #include <mutex>
 
 namespace wherry::inline v0 {
@@ -131,6 +133,12 @@ class summary_cache {
   mutable std::vector<std::unique_ptr<text_summary const>> by_state_;
 };
 
+/// Free text without certain byte strings, with what its states know about a vocabulary.
+struct free_text_unit {
+  text_automaton automaton;
+  summary_cache summaries;
+};
+
 struct vocabulary::impl {
   impl(std::vector<std::string> token_bytes, std::vector<bool> control, std::vector<token_id> end_of_generation);
 
@@ -145,6 +153,14 @@ struct vocabulary::impl {
   std::shared_ptr<text_automaton const> plain_integer, plain_number;
   summary_cache integer_summaries;
   summary_cache number_summaries;
+
+  /// Made once for all programs: a family's marks are the same in every request. Thread-safe.
+  std::shared_ptr<free_text_unit const> free_text_without(std::vector<std::string> const& words) const;
+
+ private:
+  static constexpr std::size_t free_texts_max = 64;
+  mutable std::mutex free_texts_mutex_;
+  mutable std::map<std::vector<std::string>, std::shared_ptr<free_text_unit const>> free_texts_;
 };
 
 }  // namespace grammar

@@ -269,6 +269,15 @@ vocabulary::impl::impl(std::vector<std::string> token_bytes, std::vector<bool> c
   plain_number = number_automaton({}, too_large);
 }
 
+std::shared_ptr<free_text_unit const> vocabulary::impl::free_text_without(std::vector<std::string> const& words) const {
+  std::lock_guard const lock(free_texts_mutex_);
+  if (auto const known = free_texts_.find(words); known != free_texts_.end()) return known->second;
+  if (free_texts_.size() >= free_texts_max) free_texts_.clear();
+  auto made = std::make_shared<free_text_unit>();
+  made->automaton = text_automaton::free_text(words);
+  return free_texts_[words] = std::move(made);
+}
+
 result<vocabulary> vocabulary::build(std::vector<std::string> token_bytes, std::span<token_id const> control,
                                      std::span<token_id const> end_of_generation) {
   constexpr std::size_t token_bytes_max = 0xffff;

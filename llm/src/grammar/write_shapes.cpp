@@ -31,9 +31,9 @@ void append(spelling& out, std::string_view text) { append(out, elements_of(text
 
 class shape_writer {
  public:
-  shape_writer(shape_table& table, spelled_notation const& how)
+  shape_writer(shape_table& table, spelled_notation const& how, vocabulary::impl const& tokens)
       : table_(table), how_(how), without_(how.raw_without()), words_(pattern("^[A-Za-z_][A-Za-z0-9_]*$")) {
-    raw_automaton_ = std::make_shared<text_automaton const>(text_automaton::free_text(without_));
+    raw_unit_ = tokens.free_text_without(without_);
     if (how.outermost) names_ = pattern(how.outermost->names);
   }
 
@@ -124,7 +124,7 @@ class shape_writer {
   }
 
   raw_shape raw_of(string_shape const& text, spelled_notation::marks const& marks) const {
-    return {marks.before, marks.behind, text, raw_automaton_};
+    return {marks.before, marks.behind, text, raw_unit_};
   }
   static void close_object(object_shape& o) {
     o.is_open = false;
@@ -266,7 +266,7 @@ class shape_writer {
   spelled_notation const& how_;
   std::vector<std::string> const without_;
   std::shared_ptr<regex::automaton> words_, names_;
-  std::shared_ptr<text_automaton const> raw_automaton_;
+  std::shared_ptr<free_text_unit const> raw_unit_;
   std::map<shape_id, shape_id> arguments_;
   std::string dropped_;
 };
@@ -289,7 +289,9 @@ std::vector<std::string> spelled_notation::raw_without() const {
   return out;
 }
 
-result<void> write_shapes(shape_table& table, spelled_notation const& how) { return shape_writer(table, how).run(); }
+result<void> write_shapes(shape_table& table, spelled_notation const& how, vocabulary::impl const& tokens) {
+  return shape_writer(table, how, tokens).run();
+}
 
 }  // namespace grammar
 }  // namespace wherry::inline v0
