@@ -2,14 +2,16 @@
 // refuse the invalid ones, and what a mask costs.
 //
 //   bench_masks [--split NAME] [--limit N] [--only ID] [--vocabulary FILE.gguf] [--order any] [--refused] [--wrong]
-//               [--slow]
+//               [--slow] [--check]
 //
 // Data: $WHERRY_SHARED/data/maskbench. Instances are written as compact UTF-8 with their members in the schema's order:
 // those in "properties" first, then those only in "required", each schema's own before those of what it combines; with
 // --order any as they stand. A schema that is refused counts as failing. Mask time: processor time of one thread from
-// accept(token) to the ready bitset, all caches empty when a schema begins.
+// accept(token) to the ready bitset, all caches empty when a schema begins. --check makes no good times: it reads every
+// valid instance byte by byte and asks for all tokens that spell it, and ends one at random (mask_checks.hpp).
 
 #include "bench_report.hpp"
+#include "mask_checks.hpp"
 
 #include "grammar/tokenizer_vocabulary.hpp"
 #include "schema/document.hpp"
@@ -39,6 +41,7 @@ struct settings {
   bool any_order = false;
   std::size_t refused = 0;  // of the refused schemas, how many to show
   bool wrong = false;       // show what was judged wrongly
+  bool check = false;       // look for missing tokens and dead ends
   bool slow = false;        // show the slowest masks and first masks
 };
 
@@ -194,7 +197,10 @@ struct times {
 class runner {
  public:
   runner(settings s, tokenizer tokens)
-      : settings_(std::move(s)), tokens_(std::move(tokens)), vocabulary_(grammar::vocabulary_of(tokens_).value()) {}
+      : settings_(std::move(s)), tokens_(std::move(tokens)), vocabulary_(grammar::vocabulary_of(tokens_).value()) {
+    if (settings_.any_order) limits_.order = grammar::member_order::any;
+    if (settings_.check) checks.emplace(tokens_);
+  }
 
   tally split(fs::path const& file) {
     std::string const command = "gzip -dc '" + file.string() + "'";
@@ -218,6 +224,7 @@ class runner {
 
   std::map<std::string, std::size_t> refused;
   times taken;
+  std::optional<wherry_bench::mask_checks> checks;
   std::vector<std::pair<double, std::string>> slowest, slowest_first;
 
  private:
@@ -227,7 +234,7 @@ class runner {
     auto const name = entry["id"].get<std::string>();
     std::string const text = to_text(schema);
     double const begin = thread_microseconds();
-    auto const compiled = grammar::compile(grammar::json_schema({text}), vocabulary_);
+    auto const compiled = grammar::compile(grammar::json_schema({text}, limits_), vocabulary_);
     if (!compiled) {
       ++all.refused;
       auto const& message = compiled.error().message;
@@ -250,6 +257,7 @@ class runner {
       std::string const written = to_text(settings_.any_order ? data : order.arrange(data));
       std::string stopped;
       bool const fits = reads(m, written, taken.mask, name, stopped);
+      if (fits && checks) checks->check(*compiled, written, name);
       if (test["valid"].get<bool>()) {
         ++all.valid;
         if (!fits) {
@@ -312,6 +320,7 @@ class runner {
   settings settings_;
   tokenizer tokens_;
   grammar::vocabulary vocabulary_;
+  grammar::bounds limits_;
 };
 
 double percent(std::size_t part, std::size_t whole) {
@@ -361,6 +370,8 @@ int main(int argc, char** argv) {
       s.refused = 1;
     else if (name == "--wrong")
       s.wrong = true;
+    else if (name == "--check")
+      s.check = true;
     else if (name == "--slow")
       s.slow = true;
     else if (name == "--only")
@@ -427,6 +438,12 @@ int main(int argc, char** argv) {
       "  XGrammar 0.1.17                               71.8      728 / 9 / 5,687 / 100,267           919,459 / 900M\n"
       "  Outlines-core 0.2.3                           62.4      1,858 / 34 / 7,184 / 7,820          587,900 / 413M\n"
       "  llama.cpp (python 0.3.8)                      57.5      16,565 / 17,021 / 60,371 / 297,552  312 / 28,558\n");
+  if (auto const& c = run.checks) {
+    std::printf("\nat %zu places %zu tokens spell what comes next: %zu are missing\n", c->places, c->tokens_asked,
+                c->tokens_missing);
+    std::printf("%zu generations at random: %zu end whole, %zu at a dead end\n", c->random_masks, c->completions,
+                c->dead_ends);
+  }
   if (s.slow) {
     slowest("mask", run.slowest);
     slowest("first mask", run.slowest_first);

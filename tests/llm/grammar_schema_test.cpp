@@ -84,6 +84,69 @@ TEST_CASE("schema: string lengths count code points, however they are written", 
         {R"("a")", R"("abcd")", "\"\xf0\x9f\x98\x80\"", R"("\ud83d\ude00")", R"("\u0041\u0041\u0041\u0041")"});
 }
 
+TEST_CASE("schema: a pattern and a greatest length hold together", "[unit][grammar]") {
+  auto const words = compiled(R"({"pattern":"^(\\S+ )*\\S+$","type":"string","maxLength":6,"minLength":2})");
+  CHECK(accepts(words, R"("ab cde")"));
+  CHECK(accepts(words, "\"a \xc3\xa9 \xe2\x82\xac\xe2\x82\xac\""));
+  CHECK(accepts(words, R"("\\\\\\\\\\\\")"));
+  CHECK_FALSE(accepts(words, R"("ab cdef")"));
+  CHECK_FALSE(accepts(words, R"("a")"));
+  CHECK_FALSE(accepts(words, R"("abcde ")"));
+  matcher m(words);
+  REQUIRE(m.accept_bytes("\"abcde"));
+  CHECK_FALSE(m.accept_bytes(" "));  // no room for another word
+  CHECK(m.accept_bytes("f\""));
+}
+
+TEST_CASE("schema: a quote may be part of a text under a pattern", "[unit][grammar]") {
+  auto const p = compiled(R"({"type":"string","pattern":"^\"x\"$"})");
+  check(p, {R"("\"x\"")"}, {R"("x")", R"(""x"")"});
+  matcher m(p);
+  REQUIRE(m.accept_bytes(R"("\)"));
+  CHECK(m.forced() == R"("x\"")");
+  CHECK(g::is_allowed(m.allowed(m.shortest_completion()), '"'));
+}
+
+TEST_CASE("schema: patterns that can be counted in many ways stay small", "[unit][grammar]") {
+  auto const name = compiled(
+      R"({"type":"string","pattern":"^(?!.*://)(?=.{1,255}$)((.{1,63}\\.){1,127}(?![0-9]*$)[a-z0-9-]+\\.?)$"})");
+  for (char const* good : {R"("example.com")", R"("a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.example.com.")"})
+    CHECK(accepts(name, good));
+  for (char const* bad : {R"("example")", R"("http://example.com")", R"("example.123")"})
+    CHECK_FALSE(accepts(name, bad));
+  matcher m(name);
+  REQUIRE(m.accept_bytes(R"("a.b-c.d.e)"));
+  CHECK(g::is_allowed(m.allowed(), '.'));
+}
+
+TEST_CASE("schema: near the bounds of a text a mask allows what can be accepted", "[unit][grammar]") {
+  test_vocabulary const v(crossing_tokens());
+  g::bounds const small{.string_bytes = 9};
+  for (char const* text :
+       {R"({"type":"string"})", R"({"type":"string","minLength":3,"maxLength":7})",
+        R"({"type":"string","pattern":"^([a-z]+[0-9])*$","maxLength":8})", R"({"type":["string","null"]})"}) {
+    INFO(text);
+    auto const p = g::compile(schema(text, small), v.tokens).value();
+    for (std::uint64_t run = 0; run < 40; ++run) {
+      draw_key key{.run = run};
+      matcher m(p);
+      for (std::size_t step = 0; step < 12; ++step, ++key.position) {
+        auto const mask = m.allowed();
+        std::vector<token_id> allowed;
+        for (token_id id = 0; id < v.size(); ++id) {
+          matcher next = m;
+          bool const accepted = next.accept(id);
+          INFO("token " << v.bytes[static_cast<std::size_t>(id)]);
+          REQUIRE(accepted == g::is_allowed(mask, id));
+          if (accepted && id != v.end) allowed.push_back(id);
+        }
+        if (allowed.empty()) break;
+        REQUIRE(m.accept(allowed[random_bits(key) % allowed.size()]));
+      }
+    }
+  }
+}
+
 TEST_CASE("schema: a string's bytes are bounded, and a character begun can always be finished", "[unit][grammar]") {
   auto const p = compiled(R"({"type":"string"})", {.string_bytes = 6});
   check(p, {R"("123456")", R"("\u0041")", "\"123\xe2\x82\xac\""}, {R"("1234567")", R"("1\u0041")"});
@@ -109,6 +172,43 @@ TEST_CASE("schema: objects hold their members in the schema's order, commas betw
         {R"({"a":1})"});
 }
 
+TEST_CASE("schema: members in any order, where that is asked for", "[unit][grammar]") {
+  g::bounds const any{.order = g::member_order::any};
+  std::string const three = R"({"type":"object","properties":{"a":{"const":1},"b":{"const":2},"c":{"const":3}},)"
+                            R"("required":["a","c"],"additionalProperties":false})";
+  auto const p = compiled(three, any);
+  for (char const* good : {R"({"a":1,"b":2,"c":3})", R"({"c":3,"b":2,"a":1})", R"({"b":2,"c":3,"a":1})",
+                           R"({"c":3,"a":1})", R"({"a":1,"c":3,"b":2})"})
+    CHECK(accepts(p, good));
+  for (char const* bad : {R"({"a":1,"b":2})", R"({"a":1,"a":1,"c":3})", R"({"c":3,"a":1,"c":3})", R"({})",
+                          R"({"b":2,"c":3,"a":1,"b":2})"})
+    CHECK_FALSE(accepts(p, bad));
+  CHECK(p.shortest_answer() == compiled(three).shortest_answer());
+  CHECK_FALSE(accepts(compiled(three), R"({"c":3,"a":1})"));
+
+  auto const open = compiled(
+      R"({"properties":{"a":{"const":1},"b":{"const":2}},"type":"object","additionalProperties":{"const":0}})", any);
+  CHECK(accepts(open, R"({"b":2,"a":1,"x":0})"));
+  CHECK(accepts(open, R"({"x":0})"));
+  CHECK_FALSE(accepts(open, R"({"b":2,"a":0})"));
+  CHECK_FALSE(accepts(open, R"({"x":0,"b":2})"));
+
+  // a member may be passed over by seven others and no more
+  json many{{"type", "object"}, {"additionalProperties", false}};
+  for (int i = 0; i < 12; ++i) many["properties"][std::string(1, static_cast<char>('a' + i))] = json{{"const", i}};
+  auto const wide = compiled(to_text(many), any);
+  CHECK(accepts(wide, R"({"h":7,"a":0})"));
+  CHECK_FALSE(accepts(wide, R"({"i":8,"a":0})"));
+  CHECK(accepts(wide, R"({"i":8,"b":1,"l":11,"e":4})"));
+  many["required"] = json::array({"b"});
+  auto const needs_b = compiled(to_text(many), any);
+  CHECK_FALSE(accepts(needs_b, R"({"i":8})"));
+  CHECK(accepts(needs_b, R"({"i":8,"b":1,"j":9})"));
+  matcher at(needs_b);
+  REQUIRE(at.accept_bytes("{"));
+  CHECK_FALSE(at.accept_bytes(R"("j":9)"));  // b could not come any more
+}
+
 TEST_CASE("schema: members beyond the declared ones follow them, with names of their own", "[unit][grammar]") {
   auto const p = compiled(
       R"({"type":"object","properties":{"a":{"type":"integer"},"ab":{"type":"integer"}},"additionalProperties":{"type":"boolean"}})",
@@ -132,6 +232,20 @@ TEST_CASE("schema: the end of a name is never forced into a name that is taken",
   CHECK(g::is_allowed(m.allowed(), 'b'));
   REQUIRE(m.accept_bytes(R"(":null)"));
   CHECK_FALSE(g::is_allowed(m.allowed(), ','));  // a third name might find no room to be new
+}
+
+TEST_CASE("schema: no comma where no name is left", "[unit][grammar]") {
+  auto const p =
+      compiled(R"({"type":"object","patternProperties":{"^(a|bbb)$":{"const":1}},"additionalProperties":false})");
+  check(p, {R"({"bbb":1,"a":1})", R"({"a":1})"}, {R"({"a":1,"a":1})"});
+  matcher m(p);
+  REQUIRE(m.accept_bytes(R"({"a":1)"));
+  CHECK_FALSE(g::is_allowed(m.allowed(7), ','));  // ,"bbb":1} are nine
+  CHECK(g::is_allowed(m.allowed(9), ','));
+  REQUIRE(m.accept_bytes(","));
+  CHECK(m.shortest_completion() == 8);
+  REQUIRE(m.accept_bytes(R"("bbb":1)"));
+  CHECK_FALSE(m.accept_bytes(","));
 }
 
 TEST_CASE("schema: a required member that is not declared takes what other members take", "[unit][grammar]") {

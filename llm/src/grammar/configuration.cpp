@@ -45,8 +45,8 @@ void configuration::step_text(thread const& t, std::uint8_t byte) {
   text_unit const& text = machine_->text_at(t.top.state);
   if (text.language) {
     auto& automaton = text.language->automaton;
-    if (text.has_quote && byte == '"') {
-      if (automaton.accepts(t.top.counter) && (!text.is_name || !is_taken(t, name_so_far(t)))) leave(t);
+    if (text.has_quote && byte == '"' && automaton.accepts(t.top.counter)) {  // elsewhere it may end an escape
+      if (!text.is_name || !is_taken(t, name_so_far(t))) leave(t);
       return;
     }
     auto const to = automaton.next(t.top.counter, byte);
@@ -114,6 +114,10 @@ void configuration::follow(thread const& t, edge const& e) {
   frame after = t.top;
   after.state = e.target;
   if (e.counted) ++after.counter;
+  // The names that are left may all be taken.
+  if (e.counted && machine_->units[machine_->states[e.target].unit].is_due(e.target) &&
+      needed_weight(after) >= impossible)
+    return;
   if (e.kind != edge_kind::call) return work_.push_back({after, t.parent});
 
   std::uint32_t const depth = t.top.depth + (e.deepens ? 1 : 0);
@@ -398,8 +402,7 @@ std::vector<std::string> configuration::taken_by(frame const& caller) const {
 // The members that an object still needs behind the one that is being read.
 std::vector<other_member> configuration::needed_members(frame const& f, std::string const* also_taken) const {
   unit const& u = machine_->units[machine_->states[f.state].unit];
-  std::size_t count = u.min > f.counter ? u.min - f.counter : 0;
-  if (f.state == u.first) count = std::max<std::size_t>(count, 1);
+  std::size_t const count = u.needed(f.state, f.counter);
   if (count == 0) return {};
   auto taken = taken_by(f);
   if (also_taken) taken.insert(std::upper_bound(taken.begin(), taken.end(), *also_taken), *also_taken);
@@ -408,13 +411,11 @@ std::vector<other_member> configuration::needed_members(frame const& f, std::str
 
 weight configuration::needed_weight(frame const& f, std::string const* also_taken) const {
   unit const& u = machine_->units[machine_->states[f.state].unit];
-  bool const is_first = f.state == u.first;
-  std::size_t count = u.min > f.counter ? u.min - f.counter : 0;
-  if (is_first) count = std::max<std::size_t>(count, 1);
+  std::size_t const count = u.needed(f.state, f.counter);
   if (count == 0) return 0;
   auto const members = needed_members(f, also_taken);
   if (members.size() < count) return impossible;
-  weight sum = times(is_first ? count - 1 : count, machine_->byte_weight[',']);
+  weight sum = times(u.is_due(f.state) ? count - 1 : count, machine_->byte_weight[',']);
   for (auto const& member : members) sum = plus(sum, member.total);
   return sum;
 }
@@ -424,7 +425,7 @@ weight configuration::frame_weight(frame const& f, std::string const* also_taken
   std::size_t const level = machine_->level(f.depth);
   unit const& u = machine_->units[machine_->states[f.state].unit];
   if (u.choice != unit::no_choice) {
-    weight const out = f.state == u.first ? 0 : machine_->way_out[level][f.state];
+    weight const out = u.is_due(f.state) ? 0 : machine_->way_out[level][f.state];
     return plus(out, needed_weight(f, also_taken));
   }
   weight const out = machine_->way_out[level][f.state];
@@ -528,10 +529,10 @@ void configuration::spell_frame(frame f, spelling& out, std::string const* also_
   std::uint32_t const own_unit = machine_->states[f.state].unit;
   bool const collects = machine_->units[own_unit].choice != unit::no_choice;
   if (collects) {
-    bool const is_first = f.state == machine_->units[own_unit].first;
+    bool const is_due = machine_->units[own_unit].is_due(f.state);
     auto const members = needed_members(f, also_taken);
-    if (!is_first) spell_way_out(f, level, out);
-    return spell_members(f, members, !is_first, out);
+    if (!is_due) spell_way_out(f, level, out);
+    return spell_members(f, members, !is_due, out);
   }
   for (; f.counter < machine_->units[own_unit].min; ++f.counter)
     spell_entry(machine_->units[own_unit].round, f.depth, out);

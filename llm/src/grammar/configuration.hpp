@@ -114,7 +114,7 @@ class configuration {
   void leave(thread const& t, bool unknown_name = false, std::vector<bool> const* label = nullptr);
   std::optional<std::string> free_completion(thread const& name) const;
   std::vector<std::string> taken_by(frame const& caller) const;
-  weight needed_weight(frame const& f, std::string const* also_taken) const;
+  weight needed_weight(frame const& f, std::string const* also_taken = nullptr) const;
   std::vector<other_member> needed_members(frame const& f, std::string const* also_taken) const;
   frame behind_name(thread const& name, std::string_view whole) const;
   void follow(thread const& t, edge const& e);

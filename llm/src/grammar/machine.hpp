@@ -58,6 +58,13 @@ struct unit {
   std::vector<std::string> names;    ///< For a unit that collects names: those taken from the start. Sorted.
   std::uint32_t choice = no_choice;  ///< For such a unit: index of what its names decide.
   state_id first = 0;                ///< For such a unit: the state before its first name.
+  state_id name = 0;                 ///< For such a unit: the state in which a name is due.
+  bool is_due(state_id at) const { return choice != no_choice && (at == first || at == name); }
+  /// Members that an object still needs, from a state in which so many were begun.
+  std::size_t needed(state_id at, std::size_t begun) const {
+    std::size_t const more = min > begun ? min - begun : 0;
+    return at == first ? std::max<std::size_t>(more, 1) : at == name ? more + 1 : more;
+  }
   static constexpr std::uint32_t no_choice = static_cast<std::uint32_t>(-1);
 };
 
@@ -110,12 +117,13 @@ struct other_member {
 
 /// What a state will be.
 struct stub {
-  enum class kind : std::uint8_t { shape, row, key, array } what = kind::shape;
+  enum class kind : std::uint8_t { shape, row, any_row, array } what = kind::shape;
   std::uint32_t part = 0;
   shape_id of = 0;
   std::uint32_t alternative = 0;
   std::uint32_t index = 0;  ///< Members or items passed.
-  std::uint32_t count = 0;  ///< Members present, or items that counted; as far as it matters.
+  std::uint32_t count = 0;  ///< Members present, or items that counted; as far as it matters. In any order a bit for
+                            ///< each of the next members, set where it is present.
   state_id end = 0;         ///< Where the shape's unit is left.
 };
 

@@ -64,7 +64,12 @@ class mask_walk {
 
  private:
   bool uses_summary(thread const& t) const {
-    return machine::is_text(t.top.state) && at_.is_far_from_bytes_max(t, trie_.longest_token());
+    if (!machine::is_text(t.top.state)) return false;
+    return !machine_.text_at(t.top.state).is_name || at_.is_far_from_bytes_max(t, trie_.longest_token());
+  }
+  // Bytes that a text may still have, where a token could have more.
+  std::size_t bytes_left(thread const& t, text_unit const& text) const {
+    return at_.is_far_from_bytes_max(t, trie_.longest_token()) ? no_limit : text.bytes_max - t.top.extra;
   }
 
   void take(token_id id, bool fits) {
@@ -201,11 +206,23 @@ class mask_walk {
     if (budget_) return stay_inside_within_budget(t, text, summary, room);
     note_heaviest_inside(t, text, summary);
     if (text.counts_language()) return stay_inside_counted_language(t, text, summary, room);
+    if (std::size_t const bytes = bytes_left(t, text); bytes != no_limit) {
+      for (auto const& token : summary.inside)
+        if (token.characters <= room && fits_bytes(t, text, token, bytes)) set_bit(mask_.bits, token.token);
+      return;
+    }
     if (room >= trie_.longest_token()) return summary.add_inside_to(mask_.bits);
     if (room < text_summary::counted_characters) return merge(summary.inside_up_to[room]);
     for (auto const& token : summary.inside) {
       if (token.characters <= room) set_bit(mask_.bits, token.token);
     }
+  }
+  bool fits_bytes(thread const& t, text_unit const& text, text_summary::inner const& token, std::size_t bytes) const {
+    if (bytes == no_limit) return true;
+    std::size_t const begun = t.top.counter + token.characters;
+    return tokens_.bytes[static_cast<std::size_t>(token.token)].size() + text.finish[token.end].size() +
+               (text.min > begun ? text.min - begun : 0) <=
+           bytes;
   }
   void stay_inside_counted_language(thread const& t, text_unit const& text, text_summary const& summary,
                                     std::size_t room) {
@@ -244,8 +261,9 @@ class mask_walk {
                                  std::size_t room) {
     std::map<std::pair<std::uint32_t, std::size_t>, bool> fits;
     auto const beginnings = text.is_name ? tokens_that_begin_a_taken_name(t) : std::vector<token_id>{};
+    std::size_t const bytes = bytes_left(t, text);
     for (auto const& token : summary.inside) {
-      if (token.characters > room) continue;
+      if (token.characters > room || !fits_bytes(t, text, token, bytes)) continue;
       if (std::binary_search(beginnings.begin(), beginnings.end(), token.token)) {
         take_by_stepping(t, token.token);
         continue;
@@ -318,13 +336,16 @@ class mask_walk {
     bool const tokens_fit = !levels_[0].empty() && counts(levels_[0]);
     std::size_t const missing = text.min > t.top.counter && !text.language ? text.min - t.top.counter : 0;
     std::size_t const room = room_of(t, text);
-    if (missing == 0 && room >= trie_.longest_token()) {
+    std::size_t const bytes = bytes_left(t, text);
+    if (missing == 0 && room >= trie_.longest_token() && bytes == no_limit) {
       if (tokens_fit) summary.add_exits_to(mask_.bits);
       descend_behind(summary, 0, static_cast<std::uint32_t>(summary.behinds.size()), 0);
     } else {
       bool const goes_on = at_.possible(levels_[0]).any();
+      std::size_t const has_quote = text.has_quote ? 1 : 0;  // the last byte of the way there
       for (auto const& exit : summary.exits) {
-        if (exit.characters < missing || exit.characters > room) continue;
+        if (exit.characters < missing || exit.characters > room || trie_.at(exit.node).depth - has_quote > bytes)
+          continue;
         if (tokens_fit) {
           for (token_id const id : trie_.tokens(exit.node)) set_bit(mask_.bits, id);
         }

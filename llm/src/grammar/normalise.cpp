@@ -1346,10 +1346,13 @@ class normaliser {
       refuse("minProperties", here(), "counts too many members", errc::limit_reached);
       return;
     }
+    made_object.any_order = bounds_.order == member_order::any && made_object.members.size() > 1 &&
+                            made_object.min == 0 && made_object.max == no_limit && made_object.others_min == 0;
     if (c.other_than.empty()) {
       out.alternatives.emplace_back(std::move(made_object));
       return;
     }
+    made_object.any_order = false;
     if (c.other_than.size() > 1) {
       refuse("additionalProperties", here(), "is negated more than once in one place");
       return;

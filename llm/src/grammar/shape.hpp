@@ -117,6 +117,7 @@ struct object_shape {
   std::vector<member> members;        ///< In the order in which they are written.
   std::vector<std::string> excluded;  ///< Names that may not appear, without quotes, as JSON writes them.
   bool is_open = false;               ///< Other members may follow.
+  bool any_order = false;             ///< The members may stand in another order.
   std::shared_ptr<lazy_text> names;   ///< Which names they may have; any where null.
   std::vector<std::shared_ptr<lazy_text>> patterns;
   std::map<std::vector<bool>, shape_id> values;  ///< The value of another member, by the patterns its name matches.

@@ -280,7 +280,8 @@ class unfolder {
     } else if (stub_.what == stub::kind::array) {
       array_row(std::get<array_shape>(alternatives[stub_.alternative]));
     } else {
-      object_row(std::get<object_shape>(alternatives[stub_.alternative]), stub_.what == stub::kind::key);
+      auto const& object = std::get<object_shape>(alternatives[stub_.alternative]);
+      stub_.what == stub::kind::row ? object_row(object) : any_object_row(object);
     }
     for (auto& [from, edges] : edges_) {
       state& s = m_.states[from];
@@ -484,7 +485,7 @@ class unfolder {
   }
 
   // Objects.
-  void begin(object_shape const& o) { on_spelling(at_, o.open, row(o, 0, 0)); }
+  void begin(object_shape const& o) { on_spelling(at_, o.open, o.any_order ? any_row(o, 0, 0) : row(o, 0, 0)); }
   std::vector<weight> const& rows(object_shape const& o, std::size_t level) {
     auto& known = rows_[stub_.alternative];
     known.resize(m_.way_out.size());
@@ -496,19 +497,19 @@ class unfolder {
     return later(stub::kind::row, index, count,
                  [&](std::size_t level) { return rows(o, level)[index * (cap + 1) + count]; });
   }
-  // Before a member: with `key` behind the comma.
-  void object_row(object_shape const& o, bool key) {
+  // Before a member.
+  void object_row(object_shape const& o) {
     std::size_t const count = stub_.count, n = o.members.size(), cap = count_cap(o);
     std::size_t last = stub_.index;  // members that may come next
     while (last < n && !o.members[last].required) ++last;
     bool const may_end = last == n;
     std::size_t const room = others_room(o, count), needed = others_needed(o, count);
-    if (!key && may_end && needed == 0) on_spelling(at_, o.close, stub_.end);
+    if (may_end && needed == 0) on_spelling(at_, o.close, stub_.end);
     bool const full = o.max != no_limit && o.max <= cap && count >= o.max;
     bool const others = may_end && room > 0 && needed <= room;
     if (full || (stub_.index == n && !others)) return;
     state_id from = at_;
-    if (!key && count > 0) {
+    if (count > 0) {
       // Everything behind the comma is the same for all ways to get here.
       state_id const behind_comma = add();
       on_spelling(at_, o.between, behind_comma);
@@ -528,6 +529,58 @@ class unfolder {
       on_byte(close, '}', stub_.end);
     }
   }
+  // Members in any order: those before `first` are settled, `present` has a bit for each of the next ones.
+  static constexpr std::size_t window = 8;
+  state_id any_row(object_shape const& o, std::size_t first, std::uint32_t present) {
+    return later(stub::kind::any_row, first, present, [&](std::size_t level) {
+      std::size_t missing = 0;
+      weight sum = m_.spelled_weight(o.close);
+      for (std::size_t i = first; i < o.members.size(); ++i) {
+        if (!o.members[i].required || is_present(first, present, i)) continue;
+        ++missing;
+        sum = plus(sum,
+                   plus(m_.spelled_weight(object_shape::key(o.members[i])), value_weight(o.members[i].value, level)));
+      }
+      std::size_t const commas = first == 0 && present == 0 && missing > 0 ? missing - 1 : missing;
+      return plus(sum, times(commas, m_.spelled_weight(o.between)));
+    });
+  }
+  static bool is_present(std::size_t first, std::uint32_t present, std::size_t i) {
+    return i < first + window && (present >> (i - first) & 1) != 0;
+  }
+  void any_object_row(object_shape const& o) {
+    std::size_t const first = stub_.index, n = o.members.size();
+    std::uint32_t const present = stub_.count;
+    std::size_t must = first;  // the first required member that is missing
+    while (must < n && (!o.members[must].required || is_present(first, present, must))) ++must;
+    bool const may_end = must == n;
+    if (may_end) on_spelling(at_, o.close, stub_.end);
+    bool const others = may_end && o.is_open;
+    std::size_t const end = std::min(n, must + window);
+    if (first == n && !others) return;
+    state_id from = at_;
+    if (first > 0 || present != 0) on_spelling(at_, o.between, from = add());
+    shared_paths shared;
+    for (std::size_t i = first; i < end; ++i) {
+      auto const& member = o.members[i];
+      if (is_present(first, present, i) || m_.parts[stub_.part].weights.back()[member.value] >= impossible) continue;
+      state_id at = from;
+      for (auto const element : object_shape::key(member)) at = along(shared, at, element);
+      std::size_t next = first;
+      std::uint64_t set = present;
+      if (i >= first + window) {  // what this passes over is left out
+        next = i - window + 1;
+        set = next - first < window ? set >> (next - first) : 0;
+      }
+      for (set |= std::uint64_t{1} << (i - next); (set & 1) != 0; set >>= 1) ++next;
+      call(at, member.value, any_row(o, next, static_cast<std::uint32_t>(set)));
+    }
+    if (others) {
+      state_id const close = add();
+      call_unit(from, others_unit(o, 0, o.others_max), close);
+      on_byte(close, '}', stub_.end);
+    }
+  }
   state_id others_unit(object_shape const& o, std::size_t needed, std::size_t room) {
     std::uint32_t const u = m_.add_unit();
     m_.collects_names = true;
@@ -539,6 +592,7 @@ class unfolder {
     m_.units[u].choice = choice;
     state_id const first = add_in(u), name = add_in(u), inside = add_in(u), some = add_in(u, true);
     m_.units[u].first = first;
+    m_.units[u].name = name;
     connect(first, {.kind = edge_kind::jump, .counted = true, .target = name});
     on_byte(name, '"', inside);
     connect(some, {.kind = edge_kind::bytes, .first = ',', .last = ',', .counted = true, .target = name});

@@ -183,7 +183,7 @@ class language_reader {
                   text_automaton const* characters)
       : language_(language), has_quote_(has_quote), token_bytes_(token_bytes), characters_(characters) {}
   std::uint32_t step(place_in_text& here, std::uint8_t byte) {
-    if (has_quote_ && byte == '"') return language_.accepts(here.state) ? text_summary_ended : text_summary_refused;
+    if (has_quote_ && byte == '"' && language_.accepts(here.state)) return text_summary_ended;
     auto const to = language_.next(here.state, byte);
     if (to == regex::automaton::dead) return text_summary_refused;
     if (characters_) {

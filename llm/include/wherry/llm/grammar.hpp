@@ -27,6 +27,15 @@
 namespace wherry::inline v0 {
 namespace grammar {
 
+/// In which order the members of an object may stand.
+enum class member_order : std::uint8_t {
+  declared,  ///< That of the schema; members beyond those it names come last.
+  /// Any order of the members the schema names, those beyond them last. A member may stand at most seven places before
+  /// one that the schema names earlier (so objects of up to eight members are free); one passed over by more is left
+  /// out. Objects that count their members (minProperties, maxProperties) keep the declared order. Masks cost more.
+  any
+};
+
 /// What a schema leaves open is bounded by these. A schema that needs more than a bound is refused at compile time.
 struct bounds {
   std::size_t string_bytes = 4'096;  ///< Bytes of one JSON string or key between its quotes, escapes as written.
@@ -35,6 +44,7 @@ struct bounds {
                                      ///< where string_bytes leaves no room for so many names.
   std::size_t depth = 32;            ///< Nested uses of recursive definitions ("any value" is one of them).
   std::size_t number_digits = 20;    ///< Digits before and digits after the point of a number that is not an integer.
+  member_order order = member_order::declared;
 };
 
 /// Free text: well-formed UTF-8 in which none of `without` occurs.
