@@ -2,18 +2,26 @@
 #include "commands.hpp"
 #include "desk.hpp"
 #include "event_printer.hpp"
+#include "learner.hpp"
 #include "line_reader.hpp"
 #include "model_choice.hpp"
 #include "outcome.hpp"
 #include "store_place.hpp"
 
+#include <wherry/agent/memory_context.hpp>
 #include <wherry/core/text.hpp>
 
+#include <algorithm>
 #include <array>
 #include <fstream>
+#include <optional>
+#include <span>
 
 namespace wherry::cli {
 namespace {
+
+/// Of records, when they are shown.
+constexpr std::size_t records_looked_at = 10'000;
 
 enum class next_line { read, leave };
 
@@ -25,7 +33,12 @@ class conversation {
         llm_(std::move(llm)),
         dialogue_(given.agent.confirm),
         desk_(make_desk(with_named_adapters(llm_, given.model), given.agent).approvals(dialogue_.policy())),
-        session_(std::move(kept)) {}
+        session_(std::move(kept)) {
+    if (!given.agent.memory) return;
+    auto const scope = session_.scope();
+    desk_ = desk_.with(memory_context(scope)).learns();
+    learner_.emplace(scope, choose_model(given.model).source == model_source::random ? nullptr : desk_.llm());
+  }
 
   int hold();
 
@@ -36,7 +49,7 @@ class conversation {
     std::string_view help;
     next_line (conversation::*act)(std::string const& argument);
   };
-  static std::array<command, 7> const& commands();
+  static std::array<command, 8> const& commands();
 
   next_line obey(std::string const& line);
   next_line answer(std::string const& text);
@@ -49,6 +62,7 @@ class conversation {
   next_line help(std::string const&);
   next_line show_context(std::string const&);
   next_line show_tools(std::string const&);
+  next_line show_memory(std::string const&);
   next_line undo(std::string const&);
   next_line fork(std::string const& name);
   next_line save(std::string const& file);
@@ -60,15 +74,17 @@ class conversation {
   agent desk_;
   session session_;
   line_reader lines_;
+  std::optional<learner> learner_;  ///< With --memory.
   std::uint64_t turns_ = 0;
   int last_exit_ = exit_ok;  ///< Of the last message; what the command ends with.
 };
 
-std::array<conversation::command, 7> const& conversation::commands() {
-  static constexpr std::array<command, 7> all{{
+std::array<conversation::command, 8> const& conversation::commands() {
+  static constexpr std::array<command, 8> all{{
       {"/help", "", "these lines", &conversation::help},
       {"/context", "", "what the next request holds and how much fits", &conversation::show_context},
       {"/tools", "", "the tools the model may call", &conversation::show_tools},
+      {"/memory", "", "what is remembered, and what was learnt from this conversation", &conversation::show_memory},
       {"/undo", "", "takes the last turn back", &conversation::undo},
       {"/fork", "NAME", "goes on in a new session that begins as this one", &conversation::fork},
       {"/save", "FILE", "writes the session's events to a file, as JSON lines", &conversation::save},
@@ -140,6 +156,7 @@ next_line conversation::carry(run<std::string> under_way) {
     return next_line::read;
   }
   last_exit_ = exit_ok;
+  if (learner_) learner_->wake();
   if (output.as_json) {
     json j;
     j["answer"] = utf8_repaired(answered->output);
@@ -207,6 +224,27 @@ next_line conversation::show_context(std::string const&) {
 next_line conversation::show_tools(std::string const&) {
   if (desk_.tools().empty()) tell("none; start with --tools weather,dice,convert_length");
   for (auto const& t : desk_.tools()) tell("  " + t.name + ": " + t.description);
+  return next_line::read;
+}
+
+next_line conversation::show_memory(std::string const&) {
+  if (!learner_) {
+    tell("start with --memory: then what is remembered is recalled, and facts are learnt");
+    return next_line::read;
+  }
+  constexpr std::size_t shown_max = 10;
+  std::vector<record> live;
+  auto const some = session_.scope().records(ulid{}, records_looked_at);
+  if (!some) {
+    fail(some.error());
+    return next_line::read;
+  }
+  for (auto const& r : *some)
+    if (!r.superseded_at) live.push_back(r);
+  tell(std::to_string(live.size()) + " records" + (live.size() > shown_max ? ", the newest:" : ""));
+  for (auto const& r : std::span(live).last(std::min(live.size(), shown_max)))
+    tell("  " + one_line(r.kind, 12) + ": " + one_line(r.text, 100));
+  for (auto const& line : learner_->told()) tell(line);
   return next_line::read;
 }
 

@@ -291,6 +291,8 @@ void grammar::add_chat() {
       ->type_name("NAME")
       ->group("Store");
   agent_options(c);
+  c.add_flag("--memory", into_.agent.memory, "Recall what bears on each message, and learn facts from what you say")
+      ->group("Answer");
   c.add_option("--confirm", into_.agent.confirm, "Calls you are asked about first: none, writes or all")
       ->check(CLI::IsMember({"none", "writes", "all"}))
       ->type_name("WHICH")
@@ -338,18 +340,22 @@ void grammar::add_memory() {
   erase.add_option("--document", m.documents, "A document's chunks")->type_name("NAME");
   erase.add_option("--subject", m.subjects, "Records about it")->type_name("NAME");
   erase.add_flag("--everything", m.everything, "All that the store knows of the scope");
-  auto& exported =
-      *command(group, "export", "Print every record as a JSON line", [this] { return memory_export_command(into_); });
+  auto& exported = *command(group, "export", "Print records, items and sessions as JSON lines",
+                            [this] { return memory_export_command(into_); });
   exported.add_option("-o,--output", into_.file, "Write to this file")->type_name("FILE");
   auto& imported =
-      *command(group, "import", "Write records from JSON lines", [this] { return memory_import_command(into_); });
+      *command(group, "import", "Bring in what export wrote", [this] { return memory_import_command(into_); });
   imported.add_option("FILE", into_.file, "What export wrote")->required()->type_name("");
-  auto& ingest =
-      *command(group, "ingest", "Read text and Markdown files in", [this] { return memory_ingest_command(into_); });
+  auto& ingest = *command(group, "ingest", "Read text, Markdown, HTML and PDF files in",
+                          [this] { return memory_ingest_command(into_); });
   ingest.add_option("FILES", into_.texts, "The files; one that was read in before is replaced")
       ->required()
       ->type_name("");
-  for (auto* c : {&search, &show, &stats, &verify, &erase, &exported, &imported, &ingest}) {
+  auto& learn = *command(group, "learn", "Learn facts from runs that wait for it",
+                         [this] { return memory_learn_command(into_); });
+  learn.add_flag("--rules", m.rules, "Without a model: only what users plainly say of themselves");
+  model_options(learn);
+  for (auto* c : {&search, &show, &stats, &verify, &erase, &exported, &imported, &ingest, &learn}) {
     store_options_of(*c);
     json_option(*c);
   }

@@ -20,6 +20,7 @@ int memory_erase_command(settings const& given);    ///< wherry memory erase
 int memory_export_command(settings const& given);   ///< wherry memory export
 int memory_import_command(settings const& given);   ///< wherry memory import
 int memory_ingest_command(settings const& given);   ///< wherry memory ingest
+int memory_learn_command(settings const& given);    ///< wherry memory learn
 int model_info_command(settings const& given);      ///< wherry model info
 int model_quantize_command(settings const& given);  ///< wherry model quantize
 int tokenize_command(settings const& given);        ///< wherry tokenize

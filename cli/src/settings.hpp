@@ -27,6 +27,7 @@ struct agent_settings {
   std::optional<std::uint64_t> seed;
   std::optional<double> temperature;
   std::size_t max_tokens = 512;
+  bool memory = false;             ///< chat: recalls before each message, and learns from the conversation.
   std::string confirm = "writes";  ///< chat: which calls a person is asked about: none, writes or all.
 };
 
@@ -65,6 +66,7 @@ struct memory_settings {
   std::size_t limit = 10;
   std::vector<std::string> kinds;
   bool repair = false;
+  bool rules = false;  ///< learn: without a model.
   bool everything = false;
   std::vector<std::string> records;
   std::vector<std::string> sessions;

@@ -62,6 +62,8 @@ class scope_handle {
 
   /// The items of a namespace, whether it holds any already or not.
   item_space items(std::string space) const;
+  /// The namespaces that hold items, expired ones included, by name.
+  result<std::vector<std::string>> item_spaces() const;
 
   /// Absent: nullopt.
   result<std::optional<wherry::v0::record>> record(ulid const& id) const;

@@ -1,0 +1,15 @@
+#pragma once
+// A record as JSON: what `wherry memory` prints and what export and import exchange.
+
+#include <wherry/core/json.hpp>
+#include <wherry/core/result.hpp>
+#include <wherry/memory/record.hpp>
+
+namespace wherry::cli {
+
+/// Members that hold nothing are left out; the inverse is exact.
+json to_json(record const& r);
+/// Fails with: errc::parse_error saying which member is wrong.
+result<record> record_from_json(json const& in);
+
+}  // namespace wherry::cli
