@@ -42,7 +42,7 @@ likelihood looks_like_call(std::string_view text, tagged_syntax const& s) {
 class tagged_reader final : public mark_reader {
  public:
   tagged_reader(family_row const& row, answer_options const& options)
-      : mark_reader(options), row_(row), syntax_(row.syntax), options_(options) {
+      : mark_reader(options), syntax_(row.syntax), options_(options) {
     for (auto const& block : syntax_.reasoning) {
       reasoning_opens_.push_back(add_mark(block.open));
       reasoning_closes_.push_back(add_mark(block.close));
@@ -515,7 +515,6 @@ class tagged_reader final : public mark_reader {
     take_prose(byte);
   }
 
-  family_row const& row_;
   tagged_syntax const& syntax_;
   answer_options const options_;
 
