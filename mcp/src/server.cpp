@@ -274,8 +274,8 @@ void server_state::announce(change what, std::string_view uri) {
     call->tell(rpc_notification(method, tagged + "}"));
   }
   auto const message = rpc_notification(method, params + "}");
-  for (auto const& [weak, where] : connections)
-    asio::post(where, [weak = weak, message, what, uri = std::string(uri)] {
+  for (auto const& [session_of, where] : connections)
+    asio::post(where, [weak = session_of, message, what, uri = std::string(uri)] {
       auto const session = weak.lock();
       if (!session || (what == change::resource && !session->subscribed.contains(uri))) return;
       if (auto const to = session->general.lock()) to->notify(message);
