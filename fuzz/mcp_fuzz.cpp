@@ -50,8 +50,9 @@ void agree(std::string const& text) {
   bool const ours = !mcp::detail::check_json(text, wherry::json_depth_max);
   auto const built = wherry::parse_json(text);
   // The parser also refuses keys that stand twice and numbers beyond a double; the checker leaves that to the reader.
+  // It may find such a key before the place where the text is broken.
   bool const beyond = !built && built.error().message.find("larger than a double") != std::string::npos;
-  if (ours != (built.has_value() || twice(built) || beyond)) std::abort();
+  if (ours ? !(built.has_value() || twice(built) || beyond) : built.has_value()) std::abort();
   auto const theirs = text.find('\0') == std::string::npos
                           ? wherry::json::parse(text, nullptr, /*allow_exceptions=*/false)
                           : wherry::json(wherry::json::value_t::discarded);  // nlohmann ends its input there
