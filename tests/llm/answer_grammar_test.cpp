@@ -262,6 +262,68 @@ TEST_CASE("every family's grammar holds the calls that the family writes", "[too
     }
 }
 
+TEST_CASE("gold calls are in every family's grammar, and with a wrong type or name they are not",
+          "[toolcall][grammar]") {
+  auto const cases = wherry_test::gold_cases();
+  for (auto const& row : answer_families()) {
+    family_vocabulary const words(row, true);
+    bool const json_written =
+        row.call_text(std::vector<tool_call>{{"", "f", R"({"q":["w",1]})"}}).find(R"({"q":["w",1]})") !=
+        std::string::npos;
+    std::size_t held = 0, refused = 0;
+    for (std::size_t i = 0; i < cases.size(); i += 8) {
+      auto const& gold = cases[i];
+      auto const& call = gold.calls[0];
+      auto const tool =
+          std::find_if(gold.tools.begin(), gold.tools.end(), [&](tool_spec const& t) { return t.name == call.name; });
+      auto const schema = parse_json(tool->input_schema.text).value();
+      // The grammar has the schema's order, and no spaces in values that are lists.
+      auto const given = parse_json(call.arguments).value();
+      json arguments = json::object();
+      bool spaced = false;
+      for (auto const& [key, unused] : schema["properties"].items())
+        if (given.contains(key)) {
+          arguments[key] = given[key];
+          spaced = spaced || given[key].is_structured();
+        }
+      bool const valid = json_validator::make(tool->input_schema)->check(to_text(arguments)).has_value();
+      if (!valid || (spaced && !json_written)) continue;
+      answer_options may{.tools = true, .free_text = false};
+      may.control = row.control_marks(words.tokens);
+      auto const program =
+          grammar::compile(*row.constrain(gold.tools, std::nullopt, may, words.tokens), words.grammar).value();
+      auto const accepts = [&](json const& with) {
+        auto const text = row.call_text(std::vector<tool_call>{{"", call.name, to_text(with)}});
+        grammar::matcher matcher(program);
+        std::vector<encode_piece> const pieces = {{text, true}};
+        for (auto const id : words.tokens.encode(pieces, false))
+          if (!matcher.accept(id)) return false;
+        return matcher.is_complete();
+      };
+      INFO(row.name() << " / " << gold.id << ' ' << to_text(arguments));
+      CHECK(accepts(arguments));
+      ++held;
+      for (auto const& name : schema.value("required", json::array())) {
+        std::string const key = name;
+        if (!arguments.contains(key)) continue;
+        json misnamed = json::object(), mistyped = arguments;
+        for (auto const& [own, value] : arguments.items()) misnamed[own == key ? key + "_x" : own] = value;
+        INFO("mutated " << key);
+        CHECK_FALSE(accepts(misnamed));
+        ++refused;
+        auto const type = schema["properties"][key].value("type", "");
+        if (type != "integer" && type != "number" && type != "boolean") continue;
+        mistyped[key] = "abc";
+        CHECK_FALSE(accepts(mistyped));
+        ++refused;
+      }
+    }
+    INFO(row.name());
+    CHECK(held >= 50);
+    CHECK(refused >= 100);
+  }
+}
+
 TEST_CASE("every family's grammar holds a whole answer: reasoning, text, calls; and reasoning, output",
           "[toolcall][grammar]") {
   std::vector<tool_spec> const tools = {
@@ -336,6 +398,32 @@ TEST_CASE("which tools may be called is a matter of the mask", "[toolcall][gramm
     bool const several = row.name() != "plain";
     CHECK(accepts(tools, {.tools = true}, 2) == several);
     CHECK_FALSE(accepts(tools, {.tools = true, .calls_max = 1}, 2));
+  }
+}
+
+TEST_CASE("arguments are an object, whatever else a tool's schema allows", "[toolcall][grammar]") {
+  for (auto const& row : answer_families()) {
+    family_vocabulary const words(row, true);
+    answer_options may{.tools = true, .free_text = false};
+    may.control = row.control_marks(words.tokens);
+    for (auto const* schema : {"true", "{}", R"({"type":["object","number","string"],"properties":{"a":{"const":1}}})",
+                               R"({"anyOf":[{"type":"array"},{"properties":{"a":{"type":"integer"}}}]})"}) {
+      INFO(row.name() << ' ' << schema);
+      tool_spec const tool{"f", "", {schema}};
+      auto const program =
+          grammar::compile(*row.constrain(std::vector{tool}, std::nullopt, may, words.tokens), words.grammar);
+      REQUIRE(program.has_value());
+      for (std::uint64_t seed = 0; seed < 8; ++seed) {
+        auto const drawn = draw_answer(row, *program, words, may, program->shortest_answer() + 30, seed);
+        INFO(drawn.said);
+        REQUIRE(drawn.read.has_value());
+        CHECK_FALSE(drawn.read->calls.empty());
+      }
+    }
+    auto const none = grammar::compile(
+        *row.constrain(std::vector<tool_spec>{{"f", "", {R"({"type":"number"})"}}}, std::nullopt, may, words.tokens),
+        words.grammar);
+    CHECK(none.has_error());
   }
 }
 

@@ -5,11 +5,14 @@
 #include <wherry/llm/chat_answer.hpp>
 #include <wherry/llm/json_validator.hpp>
 #include <wherry/llm/local_model.hpp>
+#include <wherry/llm/random_model.hpp>
 
 #include "grammar/tokenizer_vocabulary.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 #include <shared_data.hpp>
+
+#include "bfcl_support.hpp"
 
 #include <algorithm>
 
@@ -174,6 +177,49 @@ TEST_CASE("marks that are tokens are written as tokens and read as calls, in eve
     }
   }
 }
+
+namespace {
+
+// Calls of the benchmark's functions by models that know nothing, hot, within 512 tokens.
+void sample_calls(std::size_t count) {
+  std::vector<local_model> models;
+  auto const weights = make_random_model({.seed = 5}).value();
+  for (auto const& row : answer_families())
+    models.push_back(local_model::from(weights, {.threads = 1, .chat_template = teaching(row)}).value());
+  auto const questions = wherry_test::bfcl_tools("multiple");
+  for (std::size_t i = 0; i < count; ++i) {
+    auto const& tools = questions[i % questions.size()];
+    auto const& local = models[i % models.size()];
+    model_request r;
+    r.messages.push_back(message::user("Go."));
+    r.tools = std::make_shared<std::vector<tool_spec> const>(tools);
+    r.choice = tool_choice::required;
+    r.parallel_calls = false;
+    r.max_tokens = 512;
+    r.draws = {.run = i, .step = 1};
+    r.sampling.temperature = 2;
+    INFO(local.description().answer_family << ", call " << i);
+    auto const got = answer(local, r);
+    if (!got) {
+      FAIL_CHECK(got.error());
+      continue;
+    }
+    CHECK(got->end.reason == finish_reason::tool_calls);
+    auto const calls = got->end.answer.tool_calls();
+    REQUIRE(calls.size() == 1);
+    auto const tool =
+        std::find_if(tools.begin(), tools.end(), [&](tool_spec const& t) { return t.name == calls[0].name; });
+    REQUIRE(tool != tools.end());
+    INFO(calls[0].arguments);
+    CHECK(json_validator::make(tool->input_schema)->check(calls[0].arguments).has_value());
+  }
+}
+
+}  // namespace
+
+TEST_CASE("sampled calls of real functions are valid, whatever the family", "[toolcall]") { sample_calls(99); }
+
+TEST_CASE("a thousand sampled calls of real functions are valid", "[toolcall][slow]") { sample_calls(1'000); }
 
 TEST_CASE("the mask of a Qwen vocabulary opens a call by its token and by no bytes", "[toolcall]") {
   auto const tokens = tokenizer::from(golden()).value();

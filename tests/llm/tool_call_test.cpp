@@ -274,60 +274,8 @@ TEST_CASE("calls replayed by every family come back as the same calls", "[toolca
   }
 }
 
-namespace {
-
-struct gold_case {
-  std::string id;
-  std::vector<tool_call> calls;
-  std::vector<tool_spec> tools;
-};
-
-// Gold values of nested objects are lists of acceptable ones too. "" stands for an argument left out; one gold value
-// is no text where the schema wants one.
-json first_acceptable(json const& values, bool wants_text = false) {
-  for (auto const& value : values) {
-    if (value == "" && values.size() > 1 && !(wants_text && !values[1].is_string())) continue;
-    if (!value.is_object()) return value;
-    json out = json::object();
-    for (auto const& [key, member] : value.items()) out[key] = member.is_array() ? first_acceptable(member) : member;
-    return out;
-  }
-  return nullptr;
-}
-
-bool type_of_parameter_is_text(std::vector<tool_spec> const& tools, std::string const& name, std::string const& key) {
-  auto const tool = std::find_if(tools.begin(), tools.end(), [&](tool_spec const& t) { return t.name == name; });
-  if (tool == tools.end()) return false;
-  auto const schema = parse_json(tool->input_schema.text).value();
-  return schema["properties"].value(key, json::object()).value("type", "") == "string";
-}
-
-std::vector<gold_case> gold_cases() {
-  std::vector<gold_case> out;
-  for (auto const* kind : {"simple_python", "multiple", "parallel"}) {
-    std::string const name = std::string("BFCL_v4_") + kind + ".json";
-    auto const questions = wherry_test::json_lines(wherry_test::shared("data/bfcl/" + name));
-    auto const answers = wherry_test::json_lines(wherry_test::shared("data/bfcl/possible_answer/" + name));
-    REQUIRE(questions.size() == answers.size());
-    for (std::size_t i = 0; i < answers.size(); ++i) {
-      gold_case one{answers[i]["id"], {}, wherry_test::tools_of(questions[i])};
-      for (auto const& call : answers[i]["ground_truth"])
-        for (auto const& [function, values] : call.items()) {
-          json arguments = json::object();
-          for (auto const& [key, acceptable] : values.items())
-            arguments[key] = first_acceptable(acceptable, type_of_parameter_is_text(one.tools, function, key));
-          one.calls.push_back({"", function, to_text(arguments)});
-        }
-      out.push_back(std::move(one));
-    }
-  }
-  return out;
-}
-
-}  // namespace
-
 TEST_CASE("the benchmark's gold calls come back from every family", "[toolcall]") {
-  auto const cases = gold_cases();
+  auto const cases = wherry_test::gold_cases();
   REQUIRE(cases.size() == 800);
   for (auto const& row : answer_families()) {
     std::size_t matched = 0;

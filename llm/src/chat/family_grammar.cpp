@@ -21,6 +21,22 @@ std::string json_quoted(std::string_view text) {
   return out;
 }
 
+// The schema of a call's arguments, which are an object, whatever else the tool's schema allows.
+raw_json arguments_of(tool_spec const& tool) {
+  auto schema = parse_json(tool.input_schema.text);
+  if (!schema || *schema == json(false)) return tool.input_schema;  // compile() tells what is wrong
+  if (*schema == json(true)) *schema = json::object();
+  if (!schema->is_object()) return tool.input_schema;
+  auto const type = schema->find("type");
+  if (type != schema->end() && *type == "object") return tool.input_schema;
+  if (type == schema->end()) {
+    (*schema)["type"] = "object";
+  } else if (auto& all = (*schema)["allOf"]; all.is_null() || all.is_array()) {
+    all.push_back(json{{"type", "object"}});
+  }
+  return {to_text(*schema)};
+}
+
 class grammar_maker {
  public:
   grammar_maker(family_row const& row, tokenizer const& tokens) : row_(row), tokens_(tokens), marks_(marks_of(row)) {}
@@ -31,7 +47,7 @@ class grammar_maker {
     if (may.tools)
       for (auto const& tool : tools)
         ways.push_back(grammar::sequence({grammar::literal("{\"tool\":" + json_quoted(tool.name) + ",\"arguments\":"),
-                                          grammar::json_schema(tool.input_schema), grammar::literal("}")}));
+                                          grammar::json_schema(arguments_of(tool)), grammar::literal("}")}));
     if (may.output && output)
       ways.push_back(
           grammar::sequence({grammar::literal("{\"output\":"), grammar::json_schema(*output), grammar::literal("}")}));
@@ -111,14 +127,14 @@ class grammar_maker {
       else if (part.text == "$json_name")
         parts.push_back(grammar::literal(json_quoted(tool.name)));
       else if (part.text == "$arguments")
-        parts.push_back(grammar::json_schema(tool.input_schema));
+        parts.push_back(grammar::json_schema(arguments_of(tool)));
       else if (part.text == "$parameters")
-        parts.push_back(grammar::schema_in_notation(tool.input_schema, parameters()));
+        parts.push_back(grammar::schema_in_notation(arguments_of(tool), parameters()));
       else if (part.text == "$gemma")
         parts.push_back(grammar::schema_in_notation(
-            tool.input_schema, {.texts = {{literal(row_.syntax.quote), literal(row_.syntax.quote)}}}));
+            arguments_of(tool), {.texts = {{literal(row_.syntax.quote), literal(row_.syntax.quote)}}}));
       else if (part.text == "$python")
-        parts.push_back(grammar::schema_in_notation(tool.input_schema, python()));
+        parts.push_back(grammar::schema_in_notation(arguments_of(tool), python()));
       else if (part.text == "$index")
         parts.push_back(grammar::repeat(grammar::one_of({{'0', '9'}}), 1, 2));
       else  // an id
