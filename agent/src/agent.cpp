@@ -71,6 +71,10 @@ agent agent::budget(context_budget bounds) const {
   return agent(changed(definition_, [&](definition& d) { d.budget = std::move(bounds); }));
 }
 
+agent agent::guard(output_guard by) const {
+  assert(by.check && "a guard needs a check");
+  return agent(changed(definition_, [&](definition& d) { d.guards.push_back(std::move(by)); }));
+}
 agent agent::learns(bool on) const {
   return agent(changed(definition_, [&](definition& d) { d.learns = on; }));
 }

@@ -15,6 +15,7 @@ struct agent::definition {
   tool_executor executor{tool_registry{}};  // the tools, frozen, with the policy that guards them
   std::vector<std::shared_ptr<context_source>> sources;
   context_budget budget;
+  std::vector<output_guard> guards;
   bool learns = false;
   run_limits limits;
   sampling_options sampling;

@@ -409,6 +409,11 @@ void runner::decide() {
       return end_with(std::move(e));
     }
   }
+  for (auto const& guard : agent_->guards)
+    if (auto passed = guard.check(record.output_text, record); !passed)
+      return end_with({errc::output_invalid,
+                       "the guard \"" + guard.name + "\" keeps the answer back: " + passed.error().message,
+                       "agent.run"});
   phase_ = phase::close;
 }
 

@@ -21,6 +21,7 @@
 #include <chrono>
 #include <concepts>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -50,6 +51,15 @@ struct context_budget {
   std::size_t bytes_max = std::size_t{16} << 10;
   std::chrono::milliseconds time = std::chrono::seconds{5};  ///< For each source; beyond, the run goes on without it.
   std::string before_message = "The message:";               ///< Tells the user's words from the context above them.
+};
+
+/// Looks at the final answer before it is released: before it is committed, and before the run has an outcome. Text
+/// that was streamed until then is provisional, as ever.
+struct output_guard {
+  std::string name;
+  /// An error keeps the answer back: the run ends with errc::output_invalid, its message naming guard and reason, and
+  /// the turn is no history. Runs on the thread that pulls the run.
+  std::function<result<void>(std::string_view answer, run_record const& run)> check;
 };
 
 /// An answer to a pending call, bound to that very call: its id, tool and arguments.
@@ -120,6 +130,8 @@ class agent {
     return out;
   }
   agent budget(context_budget bounds) const;
+  /// Guards are asked in the order in which they were added.
+  agent guard(output_guard by) const;
   /// Writes an outbox job with the end of each kept run of a session: what was said in it is to be read for facts. See
   /// extraction.hpp for who does it.
   agent learns(bool on = true) const;
