@@ -62,10 +62,11 @@ struct recall_sums {
 
 /// The labels of what a question finds. Each record carries its label as a tag.
 std::vector<std::string> ranked(scope_handle const& scope, std::string const& question, quality_options const& o,
-                                std::size_t limit = depths.back()) {
+                                std::size_t limit = depths.back(), bool newest_first = false) {
   recall_query query{.text = question, .limit = limit};
   query.text_options = o.tuning;
   query.boosts = o.boosts;
+  query.newest_first = newest_first;
   std::vector<std::string> out;
   for (auto const& hit : scope.recall(query).value().hits) out.push_back(hit.record.tags.front().value);
   return out;
@@ -197,6 +198,7 @@ void load_chat(scope_handle const& scope, json_value const& chat, std::set<std::
                 .text = std::regex_replace(said["content"].get<std::string>(), mark, ""),
                 .source = {.session = "chat", .first_seq = turn, .last_seq = turn},
                 .created = time + static_cast<utc_ms>(turn),
+                .origin = said["role"] == "user" ? record_origin::user : record_origin::agent,
                 .tags = {{"label", id}}});
         ids.insert(id);
       }
@@ -230,14 +232,16 @@ bool quality_beam(fs::path const& directory, quality_options const& o) {
         all.add(found, evidence);
         by_type[type].add(found, evidence);
         auto const& sources = question["source_chat_ids"];
+        auto const in_order = ranked(scope, question["question"].get<std::string>(), o, depths.back(), true);
         if (type != "knowledge_update" || !sources.is_object()) continue;
         std::vector<std::string> older, newer;
         for (auto const& [key, value] : sources.items())
           collect_ids(value, key.find("original") != std::string::npos ? older : newer);
         for (auto const& a : older)
           for (auto const& b : newer) {
-            auto const at_a = std::find(found.begin(), found.end(), a), at_b = std::find(found.begin(), found.end(), b);
-            if (at_a == found.end() || at_b == found.end() || a == b) continue;
+            auto const at_a = std::find(in_order.begin(), in_order.end(), a),
+                       at_b = std::find(in_order.begin(), in_order.end(), b);
+            if (at_a == in_order.end() || at_b == in_order.end() || a == b) continue;
             ++pairs;
             newer_first += at_b < at_a;
           }
@@ -248,7 +252,7 @@ bool quality_beam(fs::path const& directory, quality_options const& o) {
   for (auto const& [type, sums] : by_type) sums.print(type);
   std::printf("  knowledge_update pairs with both in the first 20: %zu, the newer first in %.0f %% (bar: 80 %%)\n",
               pairs, pairs ? 100.0 * static_cast<double>(newer_first) / static_cast<double>(pairs) : 0.0);
-  return verdict(all.at(1) >= 46);
+  return verdict(all.at(1) >= 46 && pairs > 0 && 10 * newer_first >= 8 * pairs);
 }
 
 // ---- Cranfield -----------------------------------------------------------------------------------------------------

@@ -132,18 +132,10 @@ result<ingest_report> ingest_document(scope_handle const& scope, std::string con
   if (!is_valid_utf8(text)) return refuse(errc::invalid_argument, "the document is not UTF-8 text");
   ingest_report report;
   transaction tx{scope};
-  constexpr std::size_t page = 1000;
-  for (ulid after{};;) {
-    auto const known = scope.records(after, page);
-    if (!known) return known.error();
-    for (auto const& r : *known)
-      if (r.source.document == id) {
-        tx.forget(r.id);
-        ++report.replaced;
-      }
-    if (known->size() < page) break;
-    after = known->back().id;
-  }
+  auto const known = scope.document_records(id);
+  if (!known) return known.error();
+  for (auto const& r : *known) tx.forget(r.id);
+  report.replaced = known->size();
   std::uint64_t number = 0;
   for (auto const& chunk : chunk_document(text, options)) {
     ++number;
@@ -164,21 +156,15 @@ citation cite(record const& chunk) {
 
 result<void> verify_citation(scope_handle const& scope, citation const& cited) {
   bool covered = false;
-  constexpr std::size_t page = 1000;
-  for (ulid after{};;) {
-    auto const known = scope.records(after, page);
-    if (!known) return known.error();
-    for (auto const& r : *known) {
-      auto const& s = r.source;
-      if (s.document != cited.document || cited.begin < s.begin || cited.end > s.end || cited.begin > cited.end ||
-          s.end - s.begin != r.text.size())
-        continue;
-      covered = true;
-      auto const bytes = std::string_view(r.text).substr(cited.begin - s.begin, cited.end - cited.begin);
-      if (content_hash(bytes) == cited.hash) return {};
-    }
-    if (known->size() < page) break;
-    after = known->back().id;
+  auto const chunks = scope.document_records(cited.document);
+  if (!chunks) return chunks.error();
+  for (auto const& r : *chunks) {
+    auto const& s = r.source;
+    if (cited.begin < s.begin || cited.end > s.end || cited.begin > cited.end || s.end - s.begin != r.text.size())
+      continue;
+    covered = true;
+    auto const bytes = std::string_view(r.text).substr(cited.begin - s.begin, cited.end - cited.begin);
+    if (content_hash(bytes) == cited.hash) return {};
   }
   auto const where = "bytes " + std::to_string(cited.begin) + " to " + std::to_string(cited.end) + " of document \"" +
                      cited.document + '"';

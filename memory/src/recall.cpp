@@ -1,4 +1,5 @@
 #include "recall_fusion.hpp"
+#include "recall_news.hpp"
 #include "scope_state.hpp"
 #include "text_search.hpp"
 #include "vector_set.hpp"
@@ -7,6 +8,7 @@
 #include <wherry/memory/scope.hpp>
 
 #include <cstdio>
+#include <map>
 #include <shared_mutex>
 
 namespace wherry::inline v0 {
@@ -42,6 +44,16 @@ std::vector<std::string> words_in(text_found const& found, std::uint32_t number)
   for (std::size_t i = 0; i < found.terms.size(); ++i) {
     if (found.lists[i]->contains(number)) out.push_back(found.terms[i]);
   }
+  return out;
+}
+
+/// How rare each word of the question is in the scope.
+std::map<std::string, double> rarities(text_found const& found, index_totals const& totals) {
+  std::uint64_t records = 0;
+  for (auto const count : totals.records) records += count;
+  std::map<std::string, double> out;
+  for (std::size_t i = 0; i < found.terms.size(); ++i)
+    out.emplace(found.terms[i], rarity(static_cast<double>(records), static_cast<double>(found.lists[i]->size())));
   return out;
 }
 
@@ -96,6 +108,8 @@ std::string explain(recall_hit const& hit) {
   factor("recency", hit.recency);
   factor("importance", hit.importance);
   factor("proof", hit.proof);
+  factor("own words", hit.origin);
+  if (hit.ahead_of != ulid{}) out += ", newer than " + hit.ahead_of.text();
   return out;
 }
 
@@ -161,6 +175,7 @@ result<recall_result> scope_handle::recall(recall_query const& q) const {
     hit.recency = candidate.recency;
     hit.importance = candidate.importance;
     hit.proof = candidate.proof;
+    hit.origin = candidate.origin;
     hit.arms = arms_of(arms, candidate);
     if (!q.text.empty()) {
       hit.words = words_in(text, candidate.number);
@@ -171,6 +186,7 @@ result<recall_result> scope_handle::recall(recall_query const& q) const {
     }
     out.hits.push_back(std::move(hit));
   }
+  if (q.newest_first) put_newest_first(out.hits, rarities(text, totals));
   return out;
 }
 

@@ -30,7 +30,8 @@ void weigh(std::vector<fused_hit>& hits, std::vector<known_record> const& record
     }
     hit.importance = factor(boosts.importance, std::clamp(static_cast<double>(r.importance), 0.0, 1.0));
     hit.proof = 1 + boosts.proof / 2 * std::min(std::log2(std::max(1U, r.proofs)), most_doublings) / most_doublings;
-    hit.score *= hit.recency * hit.importance * hit.proof;
+    if (r.origin == record_origin::agent || r.origin == record_origin::recalled) hit.origin = 1 - boosts.own_words;
+    hit.score *= hit.recency * hit.importance * hit.proof * hit.origin;
   }
 }
 

@@ -34,6 +34,7 @@ struct fused_hit {
   double recency = 1;
   double importance = 1;
   double proof = 1;
+  double origin = 1;
 };
 struct fused_hits {
   std::vector<fused_hit> best;

@@ -3,6 +3,8 @@
 
 #include <wherry/memory/scope.hpp>
 
+#include <shared_mutex>
+
 namespace wherry::inline v0 {
 
 using namespace memory_detail;
@@ -74,6 +76,23 @@ result<std::vector<record>> scope_handle::records(ulid const& after, std::size_t
                                       return out.size() < limit;
                                     });
   if (!listed) return listed.error();
+  return out;
+}
+
+result<std::vector<record>> scope_handle::document_records(std::string const& document) const {
+  std::lock_guard const lock(state_->mutex);
+  if (auto ready = state_->load_locked(); !ready) return ready.error();
+  std::vector<wherry::v0::record> out;
+  if (!state_->id) return out;
+  auto const index = state_->index_locked();
+  if (!index) return index.error();
+  std::shared_lock const reading((*index)->mutex);
+  for (auto const number : (*index)->of_document(document)) {
+    auto found = state_->record_locked((*index)->records()[number].id);
+    if (!found) return found.error();
+    if (!*found) return state_->store->damaged("a chunk of document \"" + document + "\" is missing");
+    out.push_back(std::move((*found)->what));
+  }
   return out;
 }
 

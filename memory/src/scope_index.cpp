@@ -63,6 +63,7 @@ void scope_index::fill(known_record& into, stored_record const& from) {
   into.length = from.text_length + from.title_length;
   into.profile = profile_of(r.kind);
   into.importance = r.importance;
+  into.origin = r.origin;
   into.proofs = r.proofs;
   into.created = r.created;
   into.valid_from = r.valid_from;
@@ -71,6 +72,23 @@ void scope_index::fill(known_record& into, stored_record const& from) {
   into.superseded_at = r.superseded_at;
   into.tags.clear();
   for (auto const& tag : r.tags) into.tags.push_back(tag_hash(tag));
+}
+
+namespace {
+
+/// A thread's name; those of sessions begin otherwise.
+std::string document_thread(std::string_view document) { return 'd' + std::string(document); }
+
+}  // namespace
+
+std::vector<std::uint32_t> scope_index::of_document(std::string_view document) const {
+  std::vector<std::uint32_t> out;
+  auto const thread = threads_.find(document_thread(document));
+  if (thread == threads_.end()) return out;
+  for (auto number = thread_ends_[thread->second]; number != no_number; number = records_[number].before)
+    out.push_back(number);
+  std::reverse(out.begin(), out.end());
+  return out;
 }
 
 result<void> scope_index::load(store_state const& store) {
@@ -91,7 +109,7 @@ void scope_index::add(stored_record const& r) {
   ++live_;
   auto const& source = r.what.source;
   if (source.session.empty() && source.document.empty()) return;
-  known.thread = intern(threads_, source.document.empty() ? "s" + source.session : "d" + source.document);
+  known.thread = intern(threads_, source.document.empty() ? 's' + source.session : document_thread(source.document));
   if (known.thread >= thread_ends_.size()) thread_ends_.resize(known.thread + 1, no_number);
   link(r.number);
 }

@@ -35,6 +35,7 @@ struct known_record {
   std::uint64_t begin = 0;
   std::uint32_t length = 0;
   std::uint32_t profile = 0;
+  record_origin origin = record_origin::user;
   float importance = 0;
   std::uint32_t proofs = 1;
   utc_ms created = 0;
@@ -106,6 +107,8 @@ class scope_index {
 
   std::vector<known_record> const& records() const { return records_; }
   record_filter filter(std::vector<std::string> const& kinds, std::vector<record_tag> const& tags) const;
+  /// The numbers of the records that came from a document, in its order.
+  std::vector<std::uint32_t> of_document(std::string_view document) const;
   std::size_t threads() const { return threads_.size(); }
   std::size_t live() const { return live_; }
 

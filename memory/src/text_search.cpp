@@ -20,8 +20,7 @@ class text_scores {
   }
 
   double rarity(posting_list const& list) const {
-    auto const n = static_cast<double>(list.size());
-    return std::log(1 + (std::max(all_ - n, 0.0) + 0.5) / (n + 0.5));
+    return memory_detail::rarity(all_, static_cast<double>(list.size()));
   }
 
   void add_term(posting_list const& list, double times) {
@@ -113,6 +112,10 @@ class text_scores {
 };
 
 }  // namespace
+
+double rarity(double records, double with_term) {
+  return std::log(1 + (std::max(records - with_term, 0.0) + 0.5) / (with_term + 0.5));
+}
 
 result<text_found> search_text(store_state const& store, scope_index& index, index_totals const& totals,
                                std::vector<term_at> const& question, record_filter const& filter,

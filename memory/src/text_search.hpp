@@ -26,6 +26,9 @@ struct text_found {
   std::vector<std::shared_ptr<posting_list const>> lists;  ///< Of the terms.
 };
 
+/// What a term is worth that so many of the records hold (the idf of BM25).
+double rarity(double records, double with_term);
+
 /// The best `keep` hits. The caller holds the index's mutex, shared.
 result<text_found> search_text(store_state const& store, scope_index& index, index_totals const& totals,
                                std::vector<term_at> const& question, record_filter const& filter,

@@ -73,3 +73,27 @@ TEST_CASE("a document is found by its words and headings, and replaced by its ne
   CHECK(ingest_document(scope, "", "x").error().is(errc::invalid_argument));
   CHECK(ingest_document(scope, "x", "\xff").error().is(errc::invalid_argument));
 }
+
+TEST_CASE("a document's records come back in its order and leave those of others alone", "[memory]") {
+  temp_dir dir;
+  store const db{dir.path(), {.commit_durability = durability::os}};
+  auto const scope = db.scope({});
+  std::string text;
+  for (int n = 0; n < 40; ++n)
+    text += "# Part " + std::to_string(n) + "\n\nWhat part " + std::to_string(n) + " says.\n\n";
+  for (auto const* id : {"a", "ab", "a2"}) ingest_document(scope, id, text).value();
+  transaction tx{scope};
+  tx.put({.kind = "fact", .text = "not of a document", .source = {.session = "a"}});
+  tx.commit().value();
+  CHECK(scope.document_records("none").value().empty());
+  CHECK(ingest_document(scope, "a", text).value().replaced == 40);
+  auto const found = scope.document_records("a").value();
+  REQUIRE(found.size() == 40);
+  for (std::size_t n = 0; n < found.size(); ++n) {
+    CHECK(found[n].source.document == "a");
+    CHECK(found[n].source.first_seq == n + 1);
+  }
+  scope.erase({.documents = {"a"}}).value();
+  CHECK(scope.document_records("a").value().empty());
+  CHECK(scope.document_records("ab").value().size() == 40);
+}

@@ -177,3 +177,43 @@ TEST_CASE_METHOD(notes, "a scope sees nothing of another", "[isolation]") {
   tx.commit().value();
   CHECK(find("tea") == texts_list{"likes tea"});
 }
+
+TEST_CASE("of two records on the same matter the newer comes first, and says before which", "[memory]") {
+  temp_dir dir;
+  store const db{dir.path(), {.commit_durability = durability::os}};
+  auto const scope = db.scope({});
+  transaction tx{scope};
+  auto const said = [&](utc_ms when, std::string text, std::string subject = {},
+                        record_origin by = record_origin::user) {
+    return tx.put(
+        {.kind = "message", .text = std::move(text), .created = when, .subject = std::move(subject), .origin = by});
+  };
+  auto const old = said(1'000, "The sprint deadline for layout and navigation is the first of April.");
+  auto const news = said(2'000, "We moved the sprint deadline for the layout to the fifth.");
+  auto const reply =
+      said(3'000, "A sprint deadline for layout and navigation needs planning.", {}, record_origin::agent);
+  auto const theirs = said(4'000, "Their sprint deadline for layout and navigation is in June.", "Bob");
+  auto const aside = said(5'000, "The navigation has a bug.");
+  tx.commit().value();
+  recall_query q{.text = "sprint deadline layout navigation"};
+  auto const place = [&](recall_result const& found, ulid const& id) {
+    auto const at =
+        std::find_if(found.hits.begin(), found.hits.end(), [&](auto const& h) { return h.record.id == id; });
+    REQUIRE(at != found.hits.end());
+    return at - found.hits.begin();
+  };
+  auto const found = scope.recall(q).value();
+  CHECK(place(found, news) + 1 == place(found, old));
+  auto const& hit = found.hits[static_cast<std::size_t>(place(found, news))];
+  CHECK(hit.ahead_of == old);
+  CHECK(explain(hit).find("newer than " + old.text()) != std::string::npos);
+  // What another is said to do, a model's own words, and what only touches the matter are no news on it.
+  for (auto const& id : {reply, theirs, aside})
+    CHECK(found.hits[static_cast<std::size_t>(place(found, id))].ahead_of == ulid{});
+  CHECK(found.hits[static_cast<std::size_t>(place(found, reply))].origin == 0.9);
+
+  q.newest_first = false;
+  auto const plain = scope.recall(q).value();
+  CHECK(place(plain, news) > place(plain, old));
+  CHECK(plain.hits.size() == found.hits.size());
+}

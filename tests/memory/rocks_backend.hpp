@@ -9,7 +9,8 @@ namespace wherry_test {
 /// A query without anything but BM25.
 inline wherry::recall_query bare(wherry::recall_query q) {
   q.text_options.phrase_weight = q.text_options.neighbour_weight = q.text_options.thread_weight = 0;
-  q.boosts = {.recency = 0, .importance = 0, .proof = 0};
+  q.boosts = {.recency = 0, .importance = 0, .proof = 0, .own_words = 0};
+  q.newest_first = false;
   return q;
 }
 

@@ -45,6 +45,9 @@ struct recall_boosts {
   double recency = 0.02;
   double importance = 0.1;  ///< record::importance.
   double proof = 0.05;      ///< record::proofs, on a scale of doublings up to 16.
+  /// What a model's own words (record_origin::agent and recalled) count less than those of others: they repeat at
+  /// length what was asked. The factor is 1 - this.
+  double own_words = 0.1;
 };
 
 /// True when records of the kind are long texts: "document", "message", "summary".
@@ -71,6 +74,10 @@ struct recall_query {
   std::size_t text_bytes_max = 0;  ///< Not 0: the hits with the best evidence per byte that fit into so many bytes.
   text_tuning text_options = {};
   recall_boosts boosts = {};
+  /// Of the found records that speak of the same matter the newer comes first: said by the same (kind, title, subject,
+  /// and no model's words), holding at least half of what made the older one a hit. Changes the order of what is
+  /// returned, never what is returned.
+  bool newest_first = true;
 };
 
 /// How one arm saw a hit.
@@ -91,6 +98,8 @@ struct recall_hit {
   double recency = 1;                   ///< The factors of recall_boosts.
   double importance = 1;
   double proof = 1;
+  double origin = 1;
+  ulid ahead_of = {};  ///< Not zero: it was put before this older record on the same matter.
 };
 
 /// The same in one line: "text 3 (7.12: caroline support group; 40 % lent), recency x1.03".

@@ -69,6 +69,8 @@ class scope_handle {
   result<std::optional<wherry::v0::record>> record(ulid const& id) const;
   /// Records with an id after `after`, by id, at most `limit`.
   result<std::vector<wherry::v0::record>> records(ulid const& after = {}, std::size_t limit = 1000) const;
+  /// The records that came from a document, in its order, found without looking at any other. Absent: empty.
+  result<std::vector<wherry::v0::record>> document_records(std::string const& document) const;
 
   /// Finds records: by words, by vector, or both. See recall.hpp for what comes back and why.
   /// Fails with, also: errc::invalid_argument when the query has neither text nor vector or exceeds a bound.
