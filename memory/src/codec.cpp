@@ -50,10 +50,12 @@ std::string format_key() { return "fmt"; }
 
 std::string language_key() { return "language"; }
 
-std::string format_value() {
+std::string keys_key() { return "keys"; }
+
+std::string format_value(bool encrypted) {
   std::string out;
   put_be(out, format_major);
-  put_be(out, format_minor);
+  put_be(out, encrypted ? format_minor_encrypted : format_minor_plain);
   return out;
 }
 
@@ -452,6 +454,8 @@ std::string image_key(ulid const& scope, std::uint32_t generation) {
   put_be(key, generation);
   return key;
 }
+std::string image_name(std::uint32_t generation) { return "graph " + std::to_string(generation); }
+
 std::string encode_image(std::uint32_t checksum) {
   auto out = begin_value(16);
   put_be(out, checksum);

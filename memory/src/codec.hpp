@@ -18,9 +18,10 @@
 
 namespace wherry::inline v0::memory_detail {
 
-/// The format of the whole directory. Major 0 promises nothing between versions.
+/// The format of the whole directory. Minor 1 is that of encrypted stores, the others are written as minor 0.
 inline constexpr std::uint16_t format_major = 1;
-inline constexpr std::uint16_t format_minor = 0;
+inline constexpr std::uint16_t format_minor_plain = 0;
+inline constexpr std::uint16_t format_minor_encrypted = 1;
 
 /// The first 16 bytes of the SHA-256 of an event's value: what the next event of the chain points back to.
 using chain_hash = std::array<std::uint8_t, 16>;
@@ -28,7 +29,8 @@ chain_hash chain_hash_of(std::string_view event_value);
 
 // meta
 std::string format_key();
-std::string format_value();
+std::string format_value(bool encrypted);
+std::string keys_key();
 std::string language_key();
 std::string scope_key(scope_name const& name);
 std::optional<scope_name> decode_scope_key(std::string_view key);
@@ -142,6 +144,8 @@ std::string encode_vector(std::string_view packed);
 std::optional<std::string> decode_vector(std::string_view value);
 /// The checksum of the file that holds a graph of a generation.
 std::string image_key(ulid const& scope, std::uint32_t generation);
+/// What a graph's file is called inside its scope.
+std::string image_name(std::uint32_t generation);
 std::string encode_image(std::uint32_t checksum);
 std::optional<std::uint32_t> decode_image(std::string_view value);
 

@@ -41,6 +41,11 @@ result<void> purge_images(store_state& store, erase_intent const& intent) {
 
 /// Logs and the manifest hold keys and values until newer ones take their place.
 result<void> purge_logs(store_state& store, erase_intent const&) { return store.roll_logs(); }
+/// The key of a scope that is erased as a whole: with it every copy of the scope becomes unreadable.
+result<void> purge_key(store_state& store, erase_intent const& intent) {
+  if (!store.keys || !intent.receipt.everything) return {};
+  return store.keys->destroy(intent.scope);
+}
 /// Hold numbers and this process's id, never anything of a user.
 result<void> nothing_to_purge(store_state&, erase_intent const&) { return {}; }
 
@@ -57,6 +62,7 @@ std::vector<place_eraser> const& place_erasers() {
                                              {"item", purge_family<family::item>},
                                              {"vectors", purge_images},
                                              {"logs", purge_logs},
+                                             {"keys", purge_key},
                                              {"ACK", nothing_to_purge},
                                              {"OWNER", nothing_to_purge}};
   return all;
@@ -191,8 +197,8 @@ class erasing {
                                          return true;
                                        });
       if (!events) return events;
-      commit_.erase_range(family::event, first, end);
-      commit_.erase_key(family::state, session_key(sid, name));
+      if (auto gone_too = commit_.erase_range(family::event, first, end); !gone_too) return gone_too;
+      if (auto gone_too = commit_.erase_key(family::state, session_key(sid, name)); !gone_too) return gone_too;
     }
     return {};
   }
@@ -224,8 +230,8 @@ class erasing {
                                 auto const name = rest_of_key(key);
                                 auto const e = decode_effect(value, name);
                                 if (e && !runs_.contains(e->run)) return true;
-                                commit_.erase_key(family::state, std::string(key));
-                                commit_.erase_key(family::state, unfinished_key(sid, name));
+                                for (auto const& gone : {std::string(key), unfinished_key(sid, name)})
+                                  if (auto done = commit_.erase_key(family::state, gone); !done) return done.error();
                                 return true;
                               });
   }
@@ -238,8 +244,7 @@ class erasing {
           return true;
         });
     if (!counted) return counted;
-    commit_.erase_range(family::item, first, end);
-    return {};
+    return commit_.erase_range(family::item, first, end);
   }
 
   scope_state& scope_;
@@ -248,24 +253,14 @@ class erasing {
   std::set<ulid> runs_;
 };
 
-result<std::size_t> count_rows(store_state const& store, family f, std::string const& first, std::string const& end) {
-  std::size_t count = 0;
-  auto counted = store.scan(f, first, end, [&](std::string_view, std::string_view) -> result<bool> {
-    ++count;
-    return true;
-  });
-  if (!counted) return counted.error();
-  return count;
-}
-
 /// The whole scope: every family's rows with its id, and its name.
 result<erase_receipt> gather_everything(scope_state& scope, scope_commit& commit) {
   auto const& sid = *scope.id;
   erase_receipt receipt{.everything = true};
   auto const& store = *scope.store;
-  auto const records = count_rows(store, family::mem, prefix(sid, 'M'), prefix_end(sid, 'M'));
-  auto const sessions = count_rows(store, family::state, prefix(sid, 'S'), prefix_end(sid, 'S'));
-  auto const items = count_rows(store, family::item, prefix(sid, 'I'), prefix_end(sid, 'I'));
+  auto const records = store.count(family::mem, prefix(sid, 'M'), prefix_end(sid, 'M'));
+  auto const sessions = store.count(family::state, prefix(sid, 'S'), prefix_end(sid, 'S'));
+  auto const items = store.count(family::item, prefix(sid, 'I'), prefix_end(sid, 'I'));
   for (auto const* counted : {&records, &sessions, &items})
     if (!*counted) return counted->error();
   receipt.records = *records;
@@ -275,8 +270,8 @@ result<erase_receipt> gather_everything(scope_state& scope, scope_commit& commit
   auto end = first;
   end.append(32, '\xFF');
   for (auto const f : {family::event, family::state, family::mem, family::post, family::vec, family::item})
-    commit.erase_range(f, first, end);
-  commit.erase_key(family::meta, scope.key);
+    if (auto gone = commit.erase_range(f, first, end); !gone) return gone.error();
+  commit.erase_scope_name();
   return receipt;
 }
 
@@ -301,9 +296,13 @@ result<gathered_erase> gather(scope_state& scope, scope_commit& commit, erase_re
 result<erase_receipt> erase_scope(scope_state& scope, erase_request const& request) {
   std::lock_guard const no_maintenance(scope.maintenance_mutex);
   std::unique_lock lock(scope.mutex);
-  if (auto ready = scope.load_locked(); !ready) return ready.error();
-  if (auto ready = scope.load_totals_locked(); !ready) return ready.error();
   auto& store = *scope.store;
+  // A copy's scope whose key is gone can still be erased as a whole.
+  bool const unreadable = store.keys && request.everything && !scope.load_locked() && scope.id;
+  if (!unreadable) {
+    if (auto ready = scope.load_locked(); !ready) return ready.error();
+    if (auto ready = scope.load_totals_locked(); !ready) return ready.error();
+  }
   auto const others = store.erasers();
   erase_receipt empty{.id = new_id(store), .time = store.options.time_source->now(), .everything = request.everything};
   if (!scope.id && others.empty()) return empty;
@@ -328,7 +327,8 @@ result<erase_receipt> erase_scope(scope_state& scope, erase_request const& reque
   scope_commit commit(scope);
   auto found = gather(scope, commit, request);
   if (!found) return found.error();
-  erase_intent intent{.scope = *scope.id, .drop_images = !scope.generations.empty(), .receipt = found->receipt};
+  erase_intent intent{
+      .scope = *scope.id, .drop_images = unreadable || !scope.generations.empty(), .receipt = found->receipt};
   intent.receipt.id = empty.id;
   intent.receipt.time = empty.time;
   intent.receipt.places = empty.places;

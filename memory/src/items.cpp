@@ -184,7 +184,7 @@ result<bool> scope_commit::remove_item(std::string const& space, std::string con
   if (!before) return before.error();
   if (!*before) return false;
   if (auto ready = begin(); !ready) return ready.error();
-  batch_.Delete(scope_.store->handle(family::item), item_key(*scope_.id, space, name));
+  if (auto gone = erase_key(family::item, item_key(*scope_.id, space, name)); !gone) return gone.error();
   items_[{space, name}] = std::nullopt;
   return true;
 }

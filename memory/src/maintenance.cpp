@@ -48,7 +48,9 @@ result<void> write_image(scope_state& scope, scope_index& index, vector_set& set
   std::filesystem::create_directories(path.parent_path(), failure);
   if (failure)
     return error{failure, "could not make a directory: " + failure.message(), "maintain", path.parent_path().string()};
-  auto const checksum = write_image_file(path, image);
+  auto const sealed = scope.store->sealed_file(*scope.id, std::move(image), image_name(generation));
+  if (!sealed) return sealed.error();
+  auto const checksum = write_image_file(path, *sealed);
   if (!checksum) return checksum.error();
   std::lock_guard const lock(scope.mutex);
   scope_commit commit(scope);

@@ -49,27 +49,26 @@ result<void> scope_commit::begin() {
   if (scope_.id) return {};
   scope_.id = new_id(*scope_.store);
   new_scope_ = true;
-  std::string value(scope_.id->view());
-  seal(value);
-  return put_value(family::meta, scope_.key, value);
+  return scope_.store->put_scope(batch_, scope_.key, *scope_.id);
 }
 
 result<void> scope_commit::put_value(family f, std::string const& key, std::string const& value) {
   bytes_ += value.size();
   if (auto too_long = refuse_size(bytes_, transaction_bytes_max, "a transaction")) return *too_long;
-  auto const status = batch_.Put(scope_.store->handle(f), key, value);
-  if (!status.ok()) return translate(status, "could not prepare a commit", scope_.store->path);
-  return {};
+  return scope_.store->put(batch_, f, key, value);
 }
 
 result<void> scope_commit::put_row(family f, std::string const& key, std::string const& value) {
-  if (auto ready = begin(); !ready) return ready;
+  // A scope that has an id but cannot be read any more is erased through here.
+  if (!scope_.id)
+    if (auto ready = begin(); !ready) return ready;
   return put_value(f, key, value);
 }
-void scope_commit::erase_key(family f, std::string const& key) { batch_.Delete(scope_.store->handle(f), key); }
-void scope_commit::erase_range(family f, std::string const& first, std::string const& end) {
-  batch_.DeleteRange(scope_.store->handle(f), first, end);
+result<void> scope_commit::erase_key(family f, std::string const& key) { return scope_.store->remove(batch_, f, key); }
+result<void> scope_commit::erase_range(family f, std::string const& first, std::string const& end) {
+  return scope_.store->remove_range(batch_, f, first, end);
 }
+void scope_commit::erase_scope_name() { scope_.store->remove_scope(batch_, scope_.key); }
 
 result<scope_commit::staged_session*> scope_commit::stage(std::shared_ptr<session_state> const& s) {
   if (auto ready = begin(); !ready) return ready.error();
@@ -128,10 +127,9 @@ result<void> scope_commit::journal(effect_record const& e) {
   auto stored = e;
   stored.time = now_;
   auto const open = unfinished_key(*scope_.id, e.key);
-  if (e.state == effect_state::done)
-    batch_.Delete(scope_.store->handle(family::state), open);
-  else if (auto put = put_value(family::state, open, {}); !put)
-    return put;
+  auto const marked =
+      e.state == effect_state::done ? erase_key(family::state, open) : put_value(family::state, open, {});
+  if (!marked) return marked;
   return put_value(family::state, effect_key(*scope_.id, e.key), encode_effect(stored));
 }
 
@@ -165,8 +163,7 @@ result<void> scope_commit::finish(ulid const& job_id) {
   if (!known) return known.error();
   if (!*known || !finished_.insert(job_id).second)
     return refused(errc::conflict, "job " + job_id.text() + " is not open: it was finished before");
-  batch_.Delete(scope_.store->handle(family::state), key);
-  return {};
+  return erase_key(family::state, key);
 }
 
 result<void> scope_commit::fork(session_state& parent, std::shared_ptr<session_state> const& child, std::uint64_t at) {

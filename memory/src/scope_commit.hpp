@@ -52,8 +52,9 @@ class scope_commit {
   result<void> finish(ulid const& job_id);
   // Raw rows, for erasing.
   result<void> put_row(family f, std::string const& key, std::string const& value);
-  void erase_key(family f, std::string const& key);
-  void erase_range(family f, std::string const& first, std::string const& end);
+  result<void> erase_key(family f, std::string const& key);
+  result<void> erase_range(family f, std::string const& first, std::string const& end);
+  void erase_scope_name();
   result<void> fork(session_state& parent, std::shared_ptr<session_state> const& child, std::uint64_t at);
 
   result<commit_seq> write(durability how);

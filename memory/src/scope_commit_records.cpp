@@ -139,8 +139,7 @@ result<void> scope_commit::unpoint(std::string const& key, ulid const& id) {
   if (!named) return named.error();
   if (*named != id) return {};
   pointers_[key] = std::nullopt;
-  batch_.Delete(scope_.store->handle(family::mem), key);
-  return {};
+  return erase_key(family::mem, key);
 }
 
 /// Writes the record's row and the rows that find it.
@@ -175,18 +174,18 @@ result<void> scope_commit::remove_record(stored_record const& r) {
   auto gone = r;
   auto postings = postings_of(scope_, gone);
   for (auto const& [term, p] : postings)
-    batch_.Delete(scope_.store->handle(family::post), posting_key(*scope_.id, term, r.number));
+    if (auto gone_too = erase_key(family::post, posting_key(*scope_.id, term, r.number)); !gone_too) return gone_too;
   for (auto const& g : generations_)
-    batch_.Delete(scope_.store->handle(family::vec), vector_key(*scope_.id, g.number, r.number));
+    if (auto gone_too = erase_key(family::vec, vector_key(*scope_.id, g.number, r.number)); !gone_too) return gone_too;
   auto const profile = profile_of(r.what.kind);
   --totals_->records[profile];
   totals_->length[profile] -= r.text_length + r.title_length;
   if (auto done = unpoint(same_text_key(*scope_.id, r.what), r.what.id); !done) return done;
   if (!r.what.attribute.empty())
     if (auto done = unpoint(attribute_key(*scope_.id, r.what), r.what.id); !done) return done;
-  auto const mem = scope_.store->handle(family::mem);
-  if (r.what.expires) batch_.Delete(mem, expiry_key(*scope_.id, r.what.expires, r.what.id));
-  batch_.Delete(mem, record_key(*scope_.id, r.what.id));
+  if (r.what.expires)
+    if (auto done = erase_key(family::mem, expiry_key(*scope_.id, r.what.expires, r.what.id)); !done) return done;
+  if (auto done = erase_key(family::mem, record_key(*scope_.id, r.what.id)); !done) return done;
   records_[r.what.id] = std::nullopt;
   index_changes_.push_back({index_change::what::remove, r, std::move(postings)});
   return {};
@@ -198,7 +197,7 @@ result<void> scope_commit::change_record(stored_record const& before, record con
     return add_record(after);
   }
   if (before.what.expires && before.what.expires != after.expires)
-    batch_.Delete(scope_.store->handle(family::mem), expiry_key(*scope_.id, before.what.expires, after.id));
+    if (auto done = erase_key(family::mem, expiry_key(*scope_.id, before.what.expires, after.id)); !done) return done;
   if (!is_live(after)) {
     if (auto done = unpoint(same_text_key(*scope_.id, before.what), after.id); !done) return done;
     if (!before.what.attribute.empty())

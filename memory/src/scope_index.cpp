@@ -140,8 +140,9 @@ result<vector_set*> scope_index::load_vectors(store_state const& store, vector_g
   if (*row)
     if (auto const checksum = decode_image(**row))
       if (auto const image = read_image_file(store.image_path(scope_, generation.number), *checksum))
-        if (auto made = vector_graph::from_image(generation.form, generation.dimensions, *image))
-          graph = std::move(*made);
+        if (auto const opened = store.opened_file(scope_, *image, image_name(generation.number)))
+          if (auto made = vector_graph::from_image(generation.form, generation.dimensions, *opened))
+            graph = std::move(*made);
   // What the image lacks is added to it below; what it has too much is taken out. Without one all are kept plain.
   std::vector<std::uint32_t> there;
   auto read = store.scan(

@@ -58,13 +58,11 @@ std::shared_ptr<session_state> scope_state::session(std::string const& session_n
 result<void> scope_state::load_locked() {
   if (refused) return *refused;
   if (id_looked_up_) return {};
-  auto const found = store->get(family::meta, key);
+  auto const found = store->find_scope(key);
   if (!found) return found.error();
-  if (*found) {
-    auto body = byte_reader::unseal(**found);
-    id = body.id();
-    if (!body.complete()) return store->damaged("the id of a scope fails its checksum");
-  }
+  id = *found;
+  if (id)
+    if (auto readable = store->check_readable(*id); !readable) return readable;
   id_looked_up_ = true;
   return {};
 }

@@ -32,13 +32,22 @@ error translate(rocksdb::Status const& status, std::string attempted, std::files
   return say(errc::io_failed, "");
 }
 
-store_state::store_state(std::filesystem::path where, store_options how)
-    : path(std::move(where)), options(std::move(how)) {}
+store_state::store_state(std::filesystem::path where, store_options how, std::shared_ptr<key_ring> ring)
+    : path(std::move(where)), options(std::move(how)), keys(std::move(ring)) {}
 
 result<std::shared_ptr<store_state>> store_state::open(std::filesystem::path path, store_options options,
                                                        rocksdb::Env* env) {
   if (!options.time_source) options.time_source = clock::system();
-  auto state = std::make_shared<store_state>(std::move(path), std::move(options));
+  std::shared_ptr<key_ring> keys;
+  if (options.keys) {
+    std::error_code failure;
+    bool const fresh = !options.read_only && options.create_if_missing && !std::filesystem::exists(path, failure);
+    auto ring = key_ring::open(*options.keys, fresh || std::filesystem::is_empty(path, failure));
+    if (!ring) return ring.error();
+    keys = std::move(*ring);
+    options.keys.reset();
+  }
+  auto state = std::make_shared<store_state>(std::move(path), std::move(options), std::move(keys));
   if (auto ready = state->open_directory(); !ready) return ready.error();
   // Read before the database: a writer beside us may go on while we open, and then we see more than this, never less.
   auto const acknowledged = ack_file::read(state->path);
@@ -107,9 +116,11 @@ result<void> store_state::check_format(std::optional<std::uint64_t> acknowledged
   bool const fresh = !format->has_value();
   if (fresh && (options.read_only || acknowledged.value_or(0) > 0))
     return damaged("the store's format is not written in it; restore the store from a backup");
-  if (!fresh && **format != format_value())
+  if (!fresh && **format != format_value(false) && **format != format_value(true))
     return error{errc::unsupported, "the store was written in a format this version of wherry does not read",
                  "store.open", path.string()};
+  if (!fresh)
+    if (auto right = check_keys(**format); !right) return right;
   if (!fresh && !acknowledged)
     return damaged("the file ACK, which says what was acknowledged, is missing; restore the store from a backup");
   if (options.read_only) return {};
@@ -122,11 +133,34 @@ result<void> store_state::check_format(std::optional<std::uint64_t> acknowledged
   if (!fresh) return {};
   if (auto known = text_analyser::create(options.text_language); !known) return known.error();
   auto batch = new_batch();
-  batch.Put(handle(family::meta), format_key(), format_value());
+  batch.Put(handle(family::meta), format_key(), format_value(keys != nullptr));
+  if (keys) {
+    std::string ring(keys->id().view());
+    seal(ring);
+    batch.Put(handle(family::meta), keys_key(), ring);
+  }
   std::string language = options.text_language;
   seal(language);
   batch.Put(handle(family::meta), language_key(), language);
   if (auto written = write(batch, durability::synced); !written) return written.error();
+  return {};
+}
+
+/// An encrypted store is opened with its own keys, another with none.
+result<void> store_state::check_keys(std::string_view format) {
+  auto const denied = [&](char const* why) { return error{errc::denied, why, "store.open", path.string()}; };
+  bool const encrypted = format == format_value(true);
+  if (encrypted && !keys) return denied("the store is encrypted; open it with its keys (store_options::keys)");
+  if (!encrypted && keys)
+    return denied("the store is not encrypted; open it without keys, or bring what it holds into a new one that is");
+  if (!encrypted) return {};
+  auto const row = get(family::meta, keys_key());
+  if (!row) return row.error();
+  auto body = byte_reader::unseal(*row ? std::string_view(**row) : std::string_view());
+  auto const ring = body.id();
+  if (!body.complete())
+    return damaged("the name of the store's keys fails its checksum; restore the store from a backup");
+  if (ring != keys->id()) return denied("the store was made with other keys");
   return {};
 }
 
@@ -190,7 +224,7 @@ result<void> store_state::sync() {
   return {};
 }
 
-result<std::optional<std::string>> store_state::get(family f, std::string const& key) const {
+result<std::optional<std::string>> store_state::get_row(family f, std::string const& key) const {
   std::string value;
   auto const status = db_->Get(rocksdb::ReadOptions{}, handle(f), key, &value);
   if (status.IsNotFound()) return std::optional<std::string>{};
@@ -198,7 +232,8 @@ result<std::optional<std::string>> store_state::get(family f, std::string const&
   return std::optional(std::move(value));
 }
 
-result<void> store_state::scan(family f, std::string const& first, std::string const& end, visitor const& visit) const {
+result<void> store_state::scan_rows(family f, std::string const& first, std::string const& end,
+                                    visitor const& visit) const {
   rocksdb::Slice const upper(end);
   rocksdb::ReadOptions read_options;
   read_options.iterate_upper_bound = &upper;
@@ -212,8 +247,8 @@ result<void> store_state::scan(family f, std::string const& first, std::string c
   return {};
 }
 
-result<std::optional<std::pair<std::string, std::string>>> store_state::last(family f, std::string const& first,
-                                                                             std::string const& end) const {
+result<std::optional<std::pair<std::string, std::string>>> store_state::last_row(family f, std::string const& first,
+                                                                                 std::string const& end) const {
   using found = std::optional<std::pair<std::string, std::string>>;
   rocksdb::Slice const lower(first), upper(end);
   rocksdb::ReadOptions read_options;

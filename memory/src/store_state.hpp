@@ -4,6 +4,7 @@
 #include "ack_file.hpp"
 #include "analyser_pool.hpp"
 #include "codec.hpp"
+#include "key_ring.hpp"
 
 #include <wherry/memory/erase.hpp>
 #include <wherry/memory/store.hpp>
@@ -18,10 +19,6 @@
 
 namespace wherry::inline v0::memory_detail {
 
-/// The column families, in the order in which they are opened. RocksDB's "default" stays empty.
-enum class family : std::size_t { unused, meta, event, state, mem, post, vec, item };
-inline constexpr std::array family_names{"default", "meta", "event", "state", "mem", "post", "vec", "item"};
-
 /// A RocksDB status as an error; `attempted` is what the sentence begins with.
 error translate(rocksdb::Status const& status, std::string attempted, std::filesystem::path const& path);
 
@@ -35,7 +32,7 @@ struct store_state : std::enable_shared_from_this<store_state> {
   /// `env` null: the system's. Tests bring one that fails.
   static result<std::shared_ptr<store_state>> open(std::filesystem::path path, store_options options,
                                                    rocksdb::Env* env = nullptr);
-  store_state(std::filesystem::path path, store_options options);
+  store_state(std::filesystem::path path, store_options options, std::shared_ptr<key_ring> keys);
   store_state(store_state const&) = delete;
   store_state& operator=(store_state const&) = delete;
   ~store_state();
@@ -48,13 +45,36 @@ struct store_state : std::enable_shared_from_this<store_state> {
 
   /// Absent: nullopt.
   result<std::optional<std::string>> get(family f, std::string const& key) const;
-  /// Calls visit(key, value) for the keys in [first, end) in order, until it returns false.
-  /// Fails with whatever visit fails with.
+  /// Calls visit(key, value) for the keys in [first, end) in order, until it returns false. In an encrypted store the
+  /// postings of several terms come in no order. Fails with whatever visit fails with.
   using visitor = std::function<result<bool>(std::string_view key, std::string_view value)>;
   result<void> scan(family f, std::string const& first, std::string const& end, visitor const& visit) const;
   /// The last key in [first, end) and its value. Absent: nullopt.
   result<std::optional<std::pair<std::string, std::string>>> last(family f, std::string const& first,
                                                                   std::string const& end) const;
+
+  /// How many rows there are, readable or not.
+  result<std::size_t> count(family f, std::string const& first, std::string const& end) const;
+
+  // Into a batch, as the rows stand on the disk.
+  result<void> put(rocksdb::WriteBatch& batch, family f, std::string const& key, std::string const& value) const;
+  result<void> remove(rocksdb::WriteBatch& batch, family f, std::string const& key) const;
+  result<void> remove_range(rocksdb::WriteBatch& batch, family f, std::string const& first,
+                            std::string const& end) const;
+
+  // Scopes: `key` is scope_key of a name.
+  /// Absent: nullopt.
+  result<std::optional<ulid>> find_scope(std::string const& key) const;
+  result<void> put_scope(rocksdb::WriteBatch& batch, std::string const& key, ulid const& id) const;
+  void remove_scope(rocksdb::WriteBatch& batch, std::string const& key) const;
+  /// Names of all scopes; those of an encrypted copy whose key is gone are counted in `unreadable`.
+  result<std::vector<scope_name>> scope_names(std::size_t& unreadable) const;
+  /// Fails with errc::not_found when the key of a scope was destroyed. Nothing to say in a store that is not encrypted.
+  result<void> check_readable(ulid const& scope) const;
+
+  /// A file's bytes as they are kept on the disk, and back; absent: they are not what was kept under this name.
+  result<std::string> sealed_file(ulid const& scope, std::string bytes, std::string_view name) const;
+  std::optional<std::string> opened_file(ulid const& scope, std::string bytes, std::string_view name) const;
 
   /// Brings a family's keys in [first, end) (both empty: all) to the bottom level, where nothing deleted is left.
   result<void> rewrite(family f, std::string const& first, std::string const& end);
@@ -72,14 +92,22 @@ struct store_state : std::enable_shared_from_this<store_state> {
   std::shared_ptr<scope_state> scope(scope_name name);
 
   std::filesystem::path const path;
-  store_options const options;
+  store_options const options;           ///< Without the master key.
+  std::shared_ptr<key_ring> const keys;  ///< Null: not encrypted.
   mutable analyser_pool analysers;
 
  private:
   result<void> open_database(rocksdb::Env* env);
   result<void> open_directory();
   result<void> check_format(std::optional<std::uint64_t> acknowledged);
+  result<void> check_keys(std::string_view format);
   result<void> choose_language();
+  /// Null: rows of this family stand as they are.
+  result<std::shared_ptr<row_cipher const>> cipher_of(family f, std::string_view key) const;
+  result<std::optional<std::string>> get_row(family f, std::string const& disk_key) const;
+  result<std::optional<std::pair<std::string, std::string>>> last_row(family f, std::string const& first,
+                                                                      std::string const& end) const;
+  result<void> scan_rows(family f, std::string const& first, std::string const& end, visitor const& visit) const;
 
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;

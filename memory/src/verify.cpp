@@ -164,14 +164,16 @@ class scope_check {
   /// Makes everything that is derived from records anew, in one commit.
   result<void> mend() {
     scope_commit commit(scope_);
-    commit.erase_range(family::post, prefix(sid_, 'P'), prefix_end(sid_, 'P'));
+    auto cleared = commit.erase_range(family::post, prefix(sid_, 'P'), prefix_end(sid_, 'P'));
     for (char const letter : {'H', 'A', 'X'})
-      commit.erase_range(family::mem, prefix(sid_, letter), prefix_end(sid_, letter));
+      if (cleared) cleared = commit.erase_range(family::mem, prefix(sid_, letter), prefix_end(sid_, letter));
+    for (auto const& key : strays_)
+      if (cleared) cleared = commit.erase_key(family::vec, key);
+    if (!cleared) return cleared;
     for (auto const& [row, value] : wanted_)
       if (auto put = commit.put_row(row.first, row.second, value); !put) return put;
     for (auto const& [key, id] : ours_)
       if (auto put = commit.put_row(family::mem, key, encode_id(id)); !put) return put;
-    for (auto const& key : strays_) commit.erase_key(family::vec, key);
     if (auto put = commit.put_row(family::post, totals_key(sid_), encode_totals(totals_)); !put) return put;
     if (auto written = commit.write(durability::synced); !written) return written.error();
     scope_.forget_locked(false);
@@ -194,15 +196,10 @@ class scope_check {
 }  // namespace
 
 result<verify_report> verify(store_state& store, bool repair) {
-  std::vector<scope_name> names;
-  auto listed =
-      store.scan(family::meta, "scope/", "scope0", [&](std::string_view key, std::string_view) -> result<bool> {
-        if (auto name = decode_scope_key(key)) names.push_back(std::move(*name));
-        return true;
-      });
-  if (!listed) return listed.error();
   verify_report report;
-  for (auto& name : names) {
+  auto names = store.scope_names(report.unreadable);
+  if (!names) return names.error();
+  for (auto& name : *names) {
     auto const scope = store.scope(std::move(name));
     std::lock_guard const no_maintenance(scope->maintenance_mutex);
     std::lock_guard const lock(scope->mutex);

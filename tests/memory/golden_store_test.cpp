@@ -28,10 +28,25 @@ embedding vector_of(std::uint64_t n, char const* model) {
 }
 constexpr char const* manual = "# Engine\n\n## Oil\n\nChange the oil each year.\n\n## Belt\n\nThe belt lasts.\n";
 
+/// Where a golden store lies in its directory, and how it is opened.
+struct golden_format {
+  char const* name;
+  char const* store;
+  bool encrypted = false;
+
+  store_options options(std::filesystem::path const& directory, std::shared_ptr<wherry::clock const> time) const {
+    store_options out{.commit_durability = durability::os, .time_source = std::move(time), .vectors_exact_max = 2};
+    if (encrypted) out.keys = store_keys{directory / "keys", std::string(32, 'g')};
+    return out;
+  }
+};
+constexpr golden_format formats[] = {{"format-1.0", "."}, {"format-1.1", "db", true}};
+
 /// A bit of everything; some of it in tables, some only in the log.
-void write_golden(std::filesystem::path const& path) {
+void write_golden(golden_format const& format, std::filesystem::path const& directory) {
   auto const time = std::make_shared<manual_clock>(start);
-  store_options options{.commit_durability = durability::os, .time_source = time, .vectors_exact_max = 2};
+  auto const options = format.options(directory, time);
+  auto const path = directory / format.store;
   store db{path, options};
   auto const scope = db.scope(ada);
   commit(scope, scope.session("talk"), turn(1, "Where does Ada live?", "In London."));
@@ -118,34 +133,45 @@ TEST_CASE("writes a golden store", "[.][golden]") {
   char const* const name = std::getenv("WHERRY_WRITE_GOLDEN");
   REQUIRE(name);
   REQUIRE_FALSE(std::filesystem::exists(golden(name)));
-  temp_dir dir;
-  write_golden(dir / "db");
-  std::ofstream(golden(name), std::ios::binary) << pack_directory(dir / "db");
+  for (auto const& format : formats) {
+    if (format.name != std::string(name)) continue;
+    temp_dir dir;
+    write_golden(format, dir / "golden");
+    std::ofstream(golden(name), std::ios::binary) << pack_directory(dir / "golden");
+  }
 }
 
 TEST_CASE("stores of every released format open, hold what they held, and go on", "[memory][golden]") {
-  temp_dir dir;
-  auto const time = std::make_shared<manual_clock>(start + 48 * 3600 * 1000);
-  auto const path = dir / "db";
-  unpack_directory(read_file(golden("format-1.0")), path);
-  {
-    auto const db = store::open(path, {.read_only = true, .time_source = time});
-    INFO((db ? std::string() : to_string(db.error())));
-    REQUIRE(db);
-    check_golden(*db);
-  }
-  for (std::uint32_t opened = 0; opened < 2; ++opened) {
-    store const db{path, {.time_source = time}};
-    check_golden(db);
-    auto const scope = db.scope(ada);
-    commit(scope, scope.session("new"), turn(10 + opened, "still", "writes"));
-    CHECK(scope.session("new").history().value().size() == 2 * (opened + 1));
+  for (auto const& format : formats) {
+    INFO(format.name);
+    temp_dir dir;
+    auto const options = format.options(dir.path(), std::make_shared<manual_clock>(start + 48 * 3600 * 1000));
+    auto const path = dir / format.store;
+    unpack_directory(read_file(golden(format.name)), dir.path());
+    if (format.encrypted) std::filesystem::permissions(dir / "keys", std::filesystem::perms::owner_all);
+    {
+      auto frozen = options;
+      frozen.read_only = true;
+      auto const db = store::open(path, frozen);
+      INFO((db ? std::string() : to_string(db.error())));
+      REQUIRE(db);
+      check_golden(*db);
+    }
+    for (std::uint32_t opened = 0; opened < 2; ++opened) {
+      store const db{path, options};
+      check_golden(db);
+      auto const scope = db.scope(ada);
+      commit(scope, scope.session("new"), turn(10 + opened, "still", "writes"));
+      CHECK(scope.session("new").history().value().size() == 2 * (opened + 1));
+    }
   }
 }
 
 TEST_CASE("what this version writes is what the golden store holds", "[memory][golden]") {
-  temp_dir dir;
-  write_golden(dir / "db");
-  check_golden(
-      store{dir / "db", {.read_only = true, .time_source = std::make_shared<manual_clock>(start + 48 * 3600 * 1000)}});
+  for (auto const& format : formats) {
+    temp_dir dir;
+    write_golden(format, dir / "golden");
+    check_golden(store{dir / "golden" / format.store,
+                       format.options(dir / "golden", std::make_shared<manual_clock>(start + 48 * 3600 * 1000))});
+  }
 }

@@ -20,7 +20,8 @@ inline std::string pack_directory(std::filesystem::path const& directory) {
   std::string out;
   for (auto const& [name, bytes] : files) {
     // What RocksDB makes anew by itself.
-    if (name == "LOCK" || name.starts_with("OPTIONS-")) continue;
+    auto const plain = std::filesystem::path(name).filename().string();
+    if (plain == "LOCK" || plain.starts_with("OPTIONS-")) continue;
     out += "file " + name + ' ' + std::to_string(bytes.size()) + '\n';
     std::string last;
     std::size_t again = 0;

@@ -16,7 +16,10 @@ inline wherry::recall_query bare(wherry::recall_query q) {
 
 class rocks_backend final : public store_backend {
  public:
-  explicit rocks_backend(wherry::store_options options) : options_(std::move(options)) { open(); }
+  explicit rocks_backend(wherry::store_options options, bool encrypted = false) : options_(std::move(options)) {
+    if (encrypted) options_.keys = wherry::store_keys{dir_ / "keys", std::string(32, 'm')};
+    open();
+  }
 
   void reopen() override {
     db_.reset();

@@ -19,14 +19,16 @@ struct backend_row {
   std::function<std::unique_ptr<store_backend>(std::shared_ptr<manual_clock>)> make;
 };
 
-std::unique_ptr<rocks_backend> make_rocks(std::shared_ptr<manual_clock> time) {
+std::unique_ptr<rocks_backend> make_rocks(std::shared_ptr<manual_clock> time, bool encrypted = false) {
   return std::make_unique<rocks_backend>(
-      store_options{.commit_durability = durability::os, .time_source = std::move(time), .text_language = ""});
+      store_options{.commit_durability = durability::os, .time_source = std::move(time), .text_language = ""},
+      encrypted);
 }
 
 std::vector<backend_row> const backends{
     {"oracle", [](std::shared_ptr<manual_clock> time) { return std::make_unique<oracle_backend>(std::move(time)); }},
     {"rocksdb", [](std::shared_ptr<manual_clock> time) { return make_rocks(std::move(time)); }},
+    {"rocksdb, encrypted", [](std::shared_ptr<manual_clock> time) { return make_rocks(std::move(time), true); }},
 };
 
 struct contract {
@@ -56,10 +58,10 @@ std::vector<scope_name> hostile_names() {
   return out;
 }
 
-void walk_beside_oracle(std::uint64_t seed, std::uint32_t steps) {
+void walk_beside_oracle(std::uint64_t seed, std::uint32_t steps, bool encrypted = false) {
   auto const time = std::make_shared<manual_clock>(1'700'000'000'000);
   oracle_backend oracle(time);
-  auto const rocks = make_rocks(time);
+  auto const rocks = make_rocks(time, encrypted);
   auto const names = hostile_names();
   std::vector<std::string> const spaces{"n", "n2", ""}, keys{"a", "ab", "a%", "b", ""}, talks{"t", "t2", "t/", ""},
       people{"ann", "bob", "cy"};
@@ -298,6 +300,10 @@ TEST_CASE("the store on RocksDB does what the oracle does, step by step", "[memo
   walk_beside_oracle(seed, 4'000);
 }
 
+TEST_CASE("an encrypted store does what the oracle does, step by step", "[memory]") {
+  walk_beside_oracle(7, 3'000, true);
+}
+
 TEST_CASE("the store on RocksDB does what the oracle does, on long walks", "[memory][slow]") {
-  for (std::uint64_t seed = 2; seed < 6; ++seed) walk_beside_oracle(seed, 25'000);
+  for (std::uint64_t seed = 2; seed < 6; ++seed) walk_beside_oracle(seed, 25'000, seed % 2 == 1);
 }

@@ -52,6 +52,7 @@ struct verify_report {
   std::size_t items = 0;
   std::size_t postings = 0;
   std::size_t vectors = 0;
+  std::size_t unreadable = 0;  ///< Scopes of an encrypted copy whose key was destroyed by an erase; not looked into.
   std::vector<std::string> problems = {};  ///< One sentence each; empty when all is well. At most verify_problems_max.
   std::size_t repaired = 0;                ///< Of the problems, how many were in derived data and are mended.
 };

@@ -8,12 +8,23 @@
 #include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <string>
 
 namespace wherry::inline v0 {
 
 namespace memory_detail {
 struct store_state;
 }
+
+/// Encryption at rest. Every scope has a key of its own; it encrypts what the store holds of the scope, in tables, logs
+/// and graphs. Keys lie in a directory of their own, wrapped by the master key, and erasing a scope destroys its key:
+/// no copy of the store can be read for that scope any more. So keep copies of this directory apart from copies of the
+/// store, and let them not outlive an erase. Without it, or without the master key, the store cannot be read.
+struct store_keys {
+  std::filesystem::path directory = {};  ///< Made, for its owner alone, with a new store. Not inside the store.
+  std::string master_key = {};           ///< 32 bytes that nobody can guess. Never written anywhere.
+};
 
 /// Defaults keep a process with a store small; a server raises the three byte sizes.
 struct store_options {
@@ -35,6 +46,8 @@ struct store_options {
   std::size_t vectors_exact_max = 20'000;
   /// Tables on disk are compressed. Off: about twice the space, a little less work.
   bool compressed = true;
+  /// Of a new store: encrypted with these keys; an existing one needs the keys it was made with. Unset: not encrypted.
+  std::optional<store_keys> keys = {};
 };
 
 /// An open store. A cheap handle: copies, scopes and sessions share it; it closes when the last of them goes, and
@@ -50,7 +63,9 @@ class store {
   /// Opens or creates the store in the directory `path`.
   /// Fails with: errc::store_busy, naming path and pid, while another writer has it (trying again helps once that one
   /// is gone); errc::store_damaged when it lacks data it once acknowledged or a checksum fails; errc::not_found when it
-  /// does not exist and must not be created; errc::unsupported when a newer wherry wrote it; errc::io_failed.
+  /// does not exist and must not be created; errc::unsupported when a newer wherry wrote it; errc::denied when it is
+  /// encrypted and the keys are missing, others, or of another master key (or it is not, and keys are given);
+  /// errc::io_failed.
   static result<store> open(std::filesystem::path const& path, store_options options = {});
 
   /// A scope of this store. Never fails: a name that is refused (not UTF-8, longer than name_bytes_max, more than
@@ -72,8 +87,8 @@ class store {
   result<verify_report> verify(bool repair = false) const;
 
   /// A copy of the store as it is now, in a directory that does not exist yet; it opens like any store. Works beside
-  /// commits.
-  /// Fails with: errc::already_exists; errc::disk_full; errc::io_failed.
+  /// commits. Of an encrypted store the keys are not copied: the copy opens with the same ones, and a scope erased
+  /// since is unreadable in it. Fails with: errc::already_exists; errc::disk_full; errc::io_failed.
   result<void> copy_to(std::filesystem::path const& where) const;
 
   std::filesystem::path const& path() const noexcept;
