@@ -22,7 +22,7 @@ namespace wherry::inline v0::memory_detail {
 /// Links of a vector, and how far construction and search look. Measured in docs/memory.md.
 inline constexpr std::size_t graph_links = 16;
 inline constexpr std::size_t graph_construction_breadth = 200;
-inline constexpr std::size_t graph_search_breadth = 64;
+inline constexpr std::size_t graph_search_breadth = 160;
 
 struct scored_number {
   std::uint32_t number = 0;
