@@ -1,5 +1,7 @@
 #include "client_impl.hpp"
 
+#include <wherry/core/runtime.hpp>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
@@ -129,6 +131,7 @@ task<result<std::string>> client::impl::exchange(call_plan plan) {
     co_return error(errc::queue_full,
                     "there are " + std::to_string(open.size()) + " requests without an answer already", "mcp.client");
   auto const self = shared_from_this();
+  auto const now = std::chrono::steady_clock::now();
   auto const id = std::to_string(++ids);
   std::string params = "{";
   std::string_view given_meta;
@@ -144,7 +147,6 @@ task<result<std::string>> client::impl::exchange(call_plan plan) {
   params += '}';
 
   auto const w = std::make_shared<waiting>(executor);
-  auto const now = std::chrono::steady_clock::now();
   w->progress = plan.options.progress;
   w->time = plan.options.time.value_or(options.request_time);
   w->last = now + plan.options.time.value_or(std::max(options.request_time, options.request_time_max));
@@ -179,10 +181,22 @@ task<result<std::string>> client::impl::exchange(call_plan plan) {
   co_return std::move(*w->outcome);
 }
 
+namespace {
+
+std::chrono::milliseconds left_until(deadline until) {
+  auto const left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+  return std::max(left, std::chrono::milliseconds(0));
+}
+
+}  // namespace
+
 task<result<std::string>> client::impl::call(call_plan plan) {
   auto const self = shared_from_this();
   auto const first_params = plan.params;
+  // A time that was asked for is that of the whole call; without one each round has its own, for users think slowly.
+  auto const until = plan.options.time ? std::chrono::steady_clock::now() + *plan.options.time : no_deadline;
   for (std::size_t round = 0; round < options.rounds_max; ++round) {
+    if (until != no_deadline) plan.options.time = left_until(until);
     auto outcome = co_await exchange(plan);
     if (!outcome) {
       auto const& e = outcome.error();
@@ -205,7 +219,8 @@ task<result<std::string>> client::impl::call(call_plan plan) {
     auto const type = string_member(*outcome, "resultType");
     if (!type || *type == "complete") co_return std::move(*outcome);
     if (*type == "task") {
-      auto done = co_await follow_task(std::move(*outcome), plan.options);
+      auto const end = until != no_deadline ? until : std::chrono::steady_clock::now() + options.request_time_max;
+      auto done = co_await follow_task(std::move(*outcome), end);
       co_return done;
     }
     if (*type != "input_required")
@@ -214,7 +229,7 @@ task<result<std::string>> client::impl::call(call_plan plan) {
     std::string more;
     auto const asked = member(*outcome, "inputRequests");
     if (is_object(asked)) {
-      auto answers = co_await answer_all(std::string(asked));
+      auto answers = co_await with_deadline(answer_all(std::string(asked)), until, "answering the server's questions");
       if (!answers) co_return std::move(answers).error();
       more = R"("inputResponses":)" + *answers;
     }
@@ -227,44 +242,54 @@ task<result<std::string>> client::impl::call(call_plan plan) {
                   "mcp.client");
 }
 
-task<result<std::string>> client::impl::follow_task(std::string made, request_options how) {
+task<result<std::string>> client::impl::follow_task(std::string made, deadline until) {
   auto const self = shared_from_this();
   auto const id = string_member(made, "taskId");
   if (!id) co_return error(errc::parse_error, "the server made a task without an id", "mcp.client");
   std::string named = "{";
   put_string(named, "taskId", *id);
-  auto const until = std::chrono::steady_clock::now() + how.time.value_or(options.request_time_max);
-  auto poll = std::chrono::milliseconds(
+  auto const poll = std::chrono::milliseconds(
       std::clamp<std::int64_t>(integer_member(made, "pollIntervalMs").value_or(500), 10, 10'000));
   asio::steady_timer timer(executor);
   for (;;) {
     call_plan look{.method = "tasks/get", .params = named + "}", .name = *id};
+    look.options.time = std::min(options.request_time, left_until(until));
     auto state = co_await exchange(look);
-    if (!state) co_return std::move(state).error();
-    auto const status = string_member(*state, "status").value_or("");
+    bool const late = std::chrono::steady_clock::now() >= until;
+    if (!state && !late) co_return std::move(state).error();
+    auto const status = state ? string_member(*state, "status").value_or("") : std::string{};
     if (status == "completed") co_return std::string(member(*state, "result"));
     if (status == "failed") co_return error_of(member(*state, "error"));
     if (status == "cancelled") co_return error(errc::cancelled, "the task was cancelled on the server", "mcp.client");
-    if (status == "input_required") {
-      auto answers = co_await answer_all(std::string(member(*state, "inputRequests")));
+    if (status == "input_required" && !late) {
+      auto answers = co_await with_deadline(answer_all(std::string(member(*state, "inputRequests"))), until,
+                                            "answering the server's questions");
       if (!answers) co_return std::move(answers).error();
       call_plan update{
           .method = "tasks/update", .params = named + R"(,"inputResponses":)" + *answers + "}", .name = *id};
+      update.options.time = std::min(options.request_time, left_until(until));
       auto acknowledged = co_await exchange(update);
       if (!acknowledged) co_return std::move(acknowledged).error();
       continue;
     }
     error_code ec;
-    timer.expires_after(poll);
+    timer.expires_at(std::min(until, std::chrono::steady_clock::now() + poll));
     co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ec));
     bool const cancelled = (co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none;
     if (!cancelled && std::chrono::steady_clock::now() < until) continue;
-    call_plan stop{.method = "tasks/cancel", .params = named + "}", .name = *id};
-    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-    co_await exchange(stop);
+    asio::co_spawn(executor, cancel_task(*id), [](std::exception_ptr) {});  // nobody waits for what comes of it
     if (cancelled) co_return error(errc::cancelled, "waiting for the task was cancelled", "mcp.client");
     co_return error(errc::deadline_exceeded, "the task did not end in time", "mcp.client");
   }
+}
+
+task<void> client::impl::cancel_task(std::string id) {
+  auto const self = shared_from_this();
+  std::string named = "{";
+  put_string(named, "taskId", id);
+  call_plan stop{.method = "tasks/cancel", .params = named + "}", .name = id};
+  auto const told = co_await exchange(stop);
+  (void)told;
 }
 
 void client::impl::fail(std::string const& id, error why) {

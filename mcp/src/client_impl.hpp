@@ -99,7 +99,8 @@ struct client::impl : std::enable_shared_from_this<client::impl> {
   task<result<std::string>> exchange(detail::call_plan plan);
   /// The same, with the rounds of questions and the task it may turn into: a complete result.
   task<result<std::string>> call(detail::call_plan plan);
-  task<result<std::string>> follow_task(std::string made, request_options how);
+  task<result<std::string>> follow_task(std::string made, deadline until);
+  task<void> cancel_task(std::string id);
   void notify(std::string_view method, std::string_view params);
 
   // ---- what the server asks (client_input.cpp)

@@ -105,6 +105,10 @@ struct http_link : std::enable_shared_from_this<http_link> {
            (read->kind == rpc_message::kind_type::result || read->kind == rpc_message::kind_type::error);
   }
 
+  error no_answer() const {
+    return {errc::parse_error, "what the server answered is no message about this request", "mcp.http", to.url};
+  }
+
   struct stream_end {
     bool answered = false;
     std::string last_event;
@@ -125,6 +129,10 @@ struct http_link : std::enable_shared_from_this<http_link> {
       if (!*event) break;
       auto& data = (*event)->data;
       if (data.empty()) continue;
+      if (!id.empty() && !read_rpc(data)) {
+        out.why = no_answer();
+        break;
+      }
       bool const last = !id.empty() && answers(data, id);
       deliver(std::move(data));
       if (last) {
@@ -215,6 +223,8 @@ struct http_link : std::enable_shared_from_this<http_link> {
     else if (status == 404 || status == 405 || status == 400)
       why = make_rpc_error(rpc_code::method_not_found,
                            "the server answered " + std::to_string(status) + " and no message", {});
+    else if (status == 200)
+      why = no_answer();
     else if (status == 401 || status == 403)
       why = error(errc::denied, "the server refused with " + std::to_string(status), "mcp.http", to.url);
     fail(id, std::move(why));

@@ -314,6 +314,75 @@ TEST_CASE("a server's certificate must be signed by somebody trusted, and name t
   CHECK(client.send(get("https://localhost:" + port + "/")).has_value());
 }
 
+TEST_CASE("a secure server is reached through a proxy's tunnel, which learns its name and nothing else", "[unit]") {
+  auto const authority = make_certificate("DNS:authority");
+  auto const own = make_certificate("DNS:localhost", &authority);
+  auto const tls = std::make_shared<tls_server_options const>(
+      tls_server_options{.certificate_chain = own.certificate, .private_key = own.key});
+  running_server server(tell, {.tls = tls});
+  std::string const host = "localhost:" + std::to_string(server.port());
+  std::string asked, moved;
+  std::optional<http_response> seen;
+  {
+    scripted_peer proxy([&](raw_client& c) {
+      asked = c.until("\r\n\r\n");
+      raw_client onward(server.port());
+      c.send("HTTP/1.1 200 Connection established\r\nVia: here\r\n\r\n");
+      for (;;) {
+        pollfd p[2] = {{.fd = c.fd(), .events = POLLIN, .revents = 0},
+                       {.fd = onward.fd(), .events = POLLIN, .revents = 0}};
+        if (::poll(p, 2, 5000) <= 0) return;
+        for (int i = 0; i < 2; ++i) {
+          if (p[i].revents == 0) continue;
+          char bytes[4096];
+          auto const n = ::recv(p[i].fd, bytes, sizeof bytes, 0);
+          if (n <= 0) return;
+          moved.append(bytes, static_cast<std::size_t>(n));
+          (i == 0 ? onward : c).send({bytes, static_cast<std::size_t>(n)});
+        }
+      }
+    });
+    http_client const client(
+        {.certificate_authorities = authority.certificate, .system_authorities = false, .proxy = proxy.url()});
+    for (int i = 0; i < 3; ++i) {  // the tunnel is kept like any connection
+      auto request = post("https://" + host + "/x", "for the server alone");
+      request.fields.set("Authorization", "Bearer secret");
+      auto r = client.send(std::move(request));
+      INFO((r ? std::string() : to_string(r.error())));
+      REQUIRE(r);
+      seen = std::move(*r);
+    }
+    CHECK(client.stats().connected == 1);
+  }
+  CHECK(seen->status == 200);
+  CHECK(seen->body.find("Bearer secret") != std::string::npos);
+  CHECK(asked == "CONNECT " + host + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+  CHECK(moved.find("secret") == std::string::npos);
+  CHECK(moved.find("for the server alone") == std::string::npos);
+}
+
+TEST_CASE("a proxy that opens no tunnel, or something else than one, is told", "[unit]") {
+  auto const through = [](std::string answer) {
+    scripted_peer proxy([answer](raw_client& c) {
+      c.until("\r\n\r\n");
+      c.send(answer);
+      c.until_end();
+    });
+    http_client const client({.connect_time = 300ms, .proxy = proxy.url()});
+    auto const r = client.send(get("https://localhost:1/"));
+    REQUIRE_FALSE(r);
+    CHECK(client.stats().open == 0);
+    return r.error();
+  };
+  auto const refused = through("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n");
+  CHECK(refused.is(errc::io_failed));
+  CHECK(refused.message.find("407") != std::string::npos);
+  // A proxy that answers in the server's place: its bytes are no TLS.
+  auto const posed = through("HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+  CHECK_FALSE(posed.is(errc::deadline_exceeded));
+  CHECK(through("").is(errc::deadline_exceeded));
+}
+
 TEST_CASE("a key that does not fit the certificate is told at the start", "[unit]") {
   auto const a = make_certificate("DNS:a"), b = make_certificate("DNS:b");
   loop_thread loop;
