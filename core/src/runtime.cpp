@@ -216,10 +216,50 @@ error loop_error(char const* blocking_form, char const* async_form) {
           "run_blocking"};
 }
 
+namespace {
+
+/// The private loop of a thread, kept between its calls: making one costs several system calls. When the thread ends it
+/// goes to the next thread and is never destroyed: whoever answered a call from a loop of its own may hold an executor
+/// of this one for a moment after the call has ended.
+class private_loop {
+ public:
+  private_loop() {
+    auto& all = idle();
+    std::lock_guard const lock(all.mutex);
+    if (all.loops.empty()) return;
+    loop_ = std::move(all.loops.back());
+    all.loops.pop_back();
+  }
+  private_loop(private_loop const&) = delete;
+  ~private_loop() {
+    if (!loop_) return;
+    auto& all = idle();
+    std::lock_guard const lock(all.mutex);
+    all.loops.push_back(std::move(loop_));
+  }
+  asio::io_context& get() {
+    if (!loop_) loop_ = std::make_unique<asio::io_context>(1);
+    return *loop_;
+  }
+  void reset() { loop_.reset(); }
+
+ private:
+  struct pool {
+    std::mutex mutex;
+    std::vector<std::unique_ptr<asio::io_context>> loops;  // as many as threads called at one time
+  };
+  static pool& idle() {
+    static auto* const all = new pool;  // outlives the last thread
+    return *all;
+  }
+  std::unique_ptr<asio::io_context> loop_;
+};
+
+}  // namespace
+
 void drive(task<void> work) {
-  // One private loop a thread, kept: making one costs several system calls.
-  thread_local std::unique_ptr<asio::io_context> loop;
-  if (!loop) loop = std::make_unique<asio::io_context>(1);
+  thread_local private_loop own;
+  auto* const loop = &own.get();
   std::exception_ptr failure;
   bool ended = false;
   asio::co_spawn(*loop, std::move(work), [&](std::exception_ptr e) {
@@ -231,7 +271,7 @@ void drive(task<void> work) {
   }
   // Whatever is left (a cancelled timer, work that ignored its cancellation) must not keep references to this call.
   if (!ended)
-    loop.reset();
+    own.reset();
   else
     loop->poll();
   if (failure) std::rethrow_exception(failure);

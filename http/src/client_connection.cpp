@@ -166,6 +166,8 @@ task<result<void>> client_connection::open_tunnel(url const& target) {
   if (!answered) co_return answered;
   if (parser_.status() != 200)
     co_return error{errc::io_failed, "the proxy answered " + std::to_string(parser_.status()), "http_client", url_text};
+  if (begin_ != end_)  // a server of TLS does not speak first
+    co_return error{errc::parse_error, "the proxy answered in the server's place", "http_client", url_text};
   begin_ = end_ = 0;
   co_return result<void>{};
 }

@@ -84,12 +84,11 @@ class hostile_server {
       if (!header.ends_with("\r\n\r\n")) return;
       auto const tool = after(header, "Mcp-Name: ", "\r");
       if (tool == "never_reads") return;
-      auto const body = c.until(R"("method":)") + c.until("}}}}");
+      auto const body = c.until("}}}}");  // of the capabilities, behind everything that is looked at here
       auto const id = after(body, R"("id":)", ",");
       if (auto const at = deeds_.find(tool); at != deeds_.end()) return at->second(c, id);
       auto const text = result(id);
       if (!c.send(head("application/json", "Content-Length: " + std::to_string(text.size()) + "\r\n") + text)) return;
-      (void)body;
     }
   }
 
@@ -195,6 +194,7 @@ mcp::client_options pinned() {
 
 TEST_CASE("over HTTP every misfortune ends its call by the deadline, and others go on", "[mcp][robustness]") {
   std::string const json = "application/json", events = "text/event-stream", chunked = "Transfer-Encoding: chunked\r\n";
+  std::string const close = "Connection: close\r\n";  // or the next call would be met with silence there
   auto const head = hostile_server::head;
   struct misfortune {
     char const* name;
@@ -223,14 +223,14 @@ TEST_CASE("over HTTP every misfortune ends its call by the deadline, and others 
       {"gibibyte_event", errc::limit_reached, floods(head(events, "") + "data: ", block)},
       {"gibibyte_head", errc::limit_reached, floods("HTTP/1.1 200 OK\r\nX: ", block)},
       {"nested_body", errc::parse_error,
-       says(head(json, "Content-Length: " + std::to_string(nested.size()) + "\r\n") + nested)},
+       says(head(json, close + "Content-Length: " + std::to_string(nested.size()) + "\r\n") + nested)},
       {"nested_event", errc::parse_error, says(head(events, "") + "data: " + nested + "\n\n")},
-      {"no_json", errc::parse_error, says(head(json, "Content-Length: 5\r\n") + "hello")},
+      {"no_json", errc::parse_error, says(head(json, close + "Content-Length: 5\r\n") + "hello")},
       {"no_http", errc::parse_error, says("SSH-2.0-x\r\n\r\n")},
       {"stranger", errc::parse_error,
        [&](raw_client& c, std::string const&) {
          auto const text = hostile_server::result("\"nobody\"");
-         c.send(head(json, "Content-Length: " + std::to_string(text.size()) + "\r\n") + text);
+         c.send(head(json, close + "Content-Length: " + std::to_string(text.size()) + "\r\n") + text);
          hold(c);
        }},
   };
@@ -254,7 +254,6 @@ TEST_CASE("over HTTP every misfortune ends its call by the deadline, and others 
     });
   };
   for (auto const& m : all) start(m.name, m.code);
-  start("never_reads", errc::deadline_exceeded, std::string(4u << 20, 'x'));
   std::size_t went_on = 0;
   for (int i = 0; i < 20; ++i) went_on += good(*c) ? 1 : 0;
   for (auto& t : callers) t.join();
@@ -264,8 +263,9 @@ TEST_CASE("over HTTP every misfortune ends its call by the deadline, and others 
     CHECK(to_string(ends[m.name].code) == to_string(m.code));
     CHECK(ends[m.name].in_time);
   }
-  CHECK(to_string(ends["never_reads"].code) == to_string(errc::deadline_exceeded));
-  CHECK(ends["never_reads"].in_time);
+  auto const unread = call(*c, "never_reads", 500ms, std::string(4u << 20, 'x'));
+  CHECK(to_string(unread.code) == to_string(errc::deadline_exceeded));
+  CHECK(unread.in_time);
   CHECK(good(*c));
   CHECK(peak_memory_mib() < 700);  // three gibibytes were on offer
 }
