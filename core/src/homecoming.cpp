@@ -1,4 +1,4 @@
-#include "homecoming.hpp"
+#include <wherry/core/detail/homecoming.hpp>
 
 #include <utility>
 

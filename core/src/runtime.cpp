@@ -1,6 +1,5 @@
+#include <wherry/core/detail/homecoming.hpp>
 #include <wherry/core/runtime.hpp>
-
-#include "homecoming.hpp"
 
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>

@@ -1,9 +1,8 @@
 #include "local/answer_channel.hpp"
 
+#include <wherry/core/detail/homecoming.hpp>
+
 #include <boost/asio/associated_cancellation_slot.hpp>
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -60,21 +59,9 @@ task<result<model_event>> answer_channel::async_next() {
     // within a token and says so, and that is the last item.
     auto initiate = [this](auto handler) {
       auto slot = asio::get_associated_cancellation_slot(handler);
-      auto const home = asio::get_associated_executor(handler);
       if (slot.is_connected()) slot.assign([this](asio::cancellation_type) { cancel(); });
-      struct waiter {
-        decltype(handler) resume;
-        asio::executor_work_guard<asio::any_io_executor> guard;
-      };
-      auto shared =
-          std::make_shared<waiter>(waiter{std::move(handler), asio::make_work_guard(asio::any_io_executor(home))});
-      std::function<void()> wake = [shared] {
-        auto const executor = shared->guard.get_executor();
-        asio::post(executor, [shared] {
-          shared->guard.reset();
-          std::move(shared->resume)(boost::system::error_code{});
-        });
-      };
+      auto call = detail::homecoming<decltype(handler)>::expect(std::move(handler));
+      std::function<void()> wake = [call] { call->complete({}); };
       bool ready = false;
       {
         std::lock_guard const lock(mutex_);
