@@ -9,16 +9,20 @@
 
 #include <wherry/core/json.hpp>
 #include <wherry/mcp/memory_server.hpp>
+#include <wherry/mcp/request_secrets.hpp>
 #include <wherry/mcp/serve.hpp>
 #include <wherry/mcp/tool_bridge.hpp>
 
 #include <algorithm>
+#include <optional>
 
 namespace wherry::cli {
 namespace {
 
-mcp::server make_server() {
+mcp::server make_server(mcp::request_secrets secrets = {}) {
   mcp::server_options options;
+  options.secret = std::move(secrets.current);
+  options.previous_secret = std::move(secrets.previous);
   options.instructions =
       "Long-term memory and tools of this machine's user. Recall before answering what may have been said before; "
       "remember what will matter later, one fact at a time.";
@@ -48,10 +52,12 @@ std::vector<std::string> apart(std::string const& text) {
 }
 
 int serve_stdio_with_memory(settings const& given, scope_name scope) {
+  auto const secrets = mcp::kept_request_secrets(given.mcp.memory);
+  if (!secrets) return report(secrets.error(), false);
   mcp::shared_store_options options{
       .directory = given.mcp.memory, .scope = std::move(scope), .profile = joined(given.agent.tools)};
-  options.make = [](scope_handle of, std::string const& profile) {
-    auto s = make_server();
+  options.make = [secrets = *secrets](scope_handle of, std::string const& profile) {
+    auto s = make_server(secrets);
     mcp::add_memory(s, std::move(of));
     add_tools(s, apart(profile));
     return s;
@@ -71,11 +77,19 @@ int mcp_serve_command(settings const& given) {
         false);
   bool const over_http = given.mcp.port.has_value();
   if (!over_http && !given.mcp.memory.empty()) return serve_stdio_with_memory(given, std::move(*scope));
-  auto s = make_server();
-  add_tools(s, given.agent.tools);
+  mcp::request_secrets secrets;
+  std::optional<store> db;
   if (!given.mcp.memory.empty()) {
-    auto db = store::open(given.mcp.memory);
-    if (!db) return report(db.error(), false);
+    auto opened = store::open(given.mcp.memory);
+    if (!opened) return report(opened.error(), false);
+    db = std::move(*opened);
+    auto kept = mcp::kept_request_secrets(given.mcp.memory);
+    if (!kept) return report(kept.error(), false);
+    secrets = std::move(*kept);
+  }
+  auto s = make_server(std::move(secrets));
+  add_tools(s, given.agent.tools);
+  if (db) {
     mcp::add_memory(s, db->scope(std::move(*scope)));
   }
   if (!over_http) return mcp::serve_stdio(s);
