@@ -234,6 +234,14 @@ TEST_CASE("schema: the end of a name is never forced into a name that is taken",
   CHECK_FALSE(g::is_allowed(m.allowed(), ','));  // a third name might find no room to be new
 }
 
+TEST_CASE("schema: an item that must be wrong is asked for in every dialect", "[unit][grammar]") {
+  for (std::string const dialect :
+       {"http://json-schema.org/draft-04/schema#", "https://json-schema.org/draft/2020-12/schema"}) {
+    auto const p = compiled(R"({"$schema":")" + dialect + R"(","type":"array","not":{"items":{"type":"string"}}})");
+    check(p, {R"([1])", R"(["a",1])"}, {R"([])", R"(["a"])"});
+  }
+}
+
 TEST_CASE("schema: no comma where no name is left", "[unit][grammar]") {
   auto const p =
       compiled(R"({"type":"object","patternProperties":{"^(a|bbb)$":{"const":1}},"additionalProperties":false})");

@@ -4,9 +4,11 @@
 #include "grammar/connected_components.hpp"
 #include "grammar/expr_node.hpp"
 #include "grammar/machine.hpp"
+#include "grammar/substring_automaton.hpp"
 #include "schema/pattern.hpp"
 
 #include <wherry/core/json.hpp>
+#include <wherry/core/text.hpp>
 
 #include <algorithm>
 #include <map>
@@ -18,7 +20,8 @@ namespace grammar {
 namespace {
 
 constexpr std::size_t expression_depth_max = 2'000;  // nesting of expressions in expressions
-constexpr std::size_t unrolled_max = 64;             // repetitions of one byte up to this are built in place
+constexpr std::size_t span_context_bytes_max = 64 * 1'024;
+constexpr std::size_t unrolled_max = 64;  // repetitions of one byte up to this are built in place
 
 error mistake(std::string message) {
   return {errc::invalid_argument, "cannot compile the grammar: " + std::move(message), "grammar.compile"};
@@ -308,6 +311,63 @@ class builder {
           {errc::limit_reached, "cannot compile the grammar: a pattern needs too many states", "grammar.compile"});
     if (text->automaton.start() == regex::automaton::dead) return;  // leads nowhere
     call(from, machine_.add_text({.language = text}), to);
+  }
+  // One unit: its states are those of the automaton and what lies inside characters; its counter counts characters.
+  void emit_node(span_node const& n, state_id from, state_id to) {
+    if (n.context.empty() || n.context.size() > span_context_bytes_max)
+      return fail(mistake("the context of a span is empty or larger than 64 KiB"));
+    if (utf8_error_at(n.context) < n.context.size()) return fail(mistake("the context of a span is not UTF-8"));
+    if (n.options.characters_max == 0) return fail(mistake("a span has at least one character"));
+    std::vector<std::string> characters;
+    std::u32string ids;  // equal characters have equal ids
+    std::map<std::string, char32_t> known;
+    for (std::size_t at = 0; at < n.context.size();) {
+      std::size_t end = at + 1;
+      while (end < n.context.size() && (static_cast<std::uint8_t>(n.context[end]) & 0xc0) == 0x80) ++end;
+      std::string character = n.context.substr(at, end - at);
+      at = end;
+      auto const [it, is_new] = known.try_emplace(character, static_cast<char32_t>(characters.size()));
+      ids += it->second;
+      if (!is_new) continue;
+      if (n.options.as_json) {
+        character = to_text(json(character));
+        character = character.substr(1, character.size() - 2);
+      }
+      characters.push_back(std::move(character));
+    }
+    substring_automaton const pieces(ids);
+    std::uint32_t const u = add_unit();
+    machine_.units[u].max = n.options.characters_max;
+    std::vector<state_id> states(pieces.size());
+    for (auto& s : states) s = add_state(u);
+    for (std::size_t i = 1; i < states.size() && ok(); ++i) draft_[states[i]].accepts = true;
+    for (std::uint32_t i = 0; i < states.size() && ok(); ++i) {
+      std::map<std::pair<state_id, char>, state_id> shared;
+      for (auto const& [id, target] : pieces.edges(i))
+        emit_character(characters[id], states[i], states[target], shared);
+    }
+    if (!ok()) return;
+    if (!n.options.as_json) return call(from, states[0], to);
+    state_id const inside = sibling(from), behind = sibling(from);
+    on_bytes(from, '"', '"', inside);
+    call(inside, states[0], behind);
+    on_bytes(behind, '"', '"', to);
+  }
+  void emit_character(std::string const& bytes, state_id from, state_id to,
+                      std::map<std::pair<state_id, char>, state_id>& shared) {
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      auto const byte = static_cast<std::uint8_t>(bytes[i]);
+      edge e{.kind = edge_kind::bytes, .first = byte, .last = byte, .counted = i == 0, .target = to};
+      if (i + 1 < bytes.size()) {
+        auto const [it, is_new] = shared.try_emplace({from, bytes[i]}, 0);
+        if (is_new) it->second = e.target = sibling(from);
+        if (is_new) connect(from, e);
+        from = it->second;
+      } else {
+        connect(from, e);
+      }
+      if (!ok()) return;
+    }
   }
   void emit_node(text_node const& n, state_id from, state_id to) {
     constexpr std::size_t forbidden_bytes_max = 4'096;

@@ -18,6 +18,7 @@ expr define(std::vector<std::pair<std::string, expr>> rules, expr body, std::siz
   return make_expr(define_node{std::move(rules), std::move(body), depth});
 }
 expr regex(std::string pattern) { return make_expr(regex_node{std::move(pattern)}); }
+expr span_of(std::string context, span_options options) { return make_expr(span_node{std::move(context), options}); }
 expr json_schema(raw_json schema, bounds const& limits) { return make_expr(schema_node{std::move(schema), limits}); }
 expr schema_in_notation(raw_json schema, notation written, bounds const& limits) {
   return make_expr(schema_node{std::move(schema), limits, std::make_shared<notation const>(std::move(written))});

@@ -53,9 +53,15 @@ struct regex_node {
   std::string pattern;
 };
 
+/// A piece of a text.
+struct span_node {
+  std::string context;
+  span_options options;
+};
+
 struct expr::node {
   std::variant<literal_node, token_node, bytes_node, sequence_node, choice_node, repeat_node, text_node, rule_node,
-               define_node, schema_node, regex_node>
+               define_node, schema_node, regex_node, span_node>
       value;
 };
 

@@ -703,6 +703,8 @@ class normaliser {
     if (items) view.rest = atom_of(*items);
     if (!view.prefix.empty() || view.rest) c.arrays.push_back(std::move(view));
     if (auto const* unique = part(s, "uniqueItems"); unique && *unique == json(true)) c.is_unique = true;
+    // That an item violates "items" can be said in every dialect.
+    if (auto const* item = part(s, "\x01some item")) c.contains.push_back({.what = atom_of(*item)});
     if (auto const* contains = part(s, "contains"); contains && in->dialect >= draft::draft6) {
       wanted_items wanted{.what = atom_of(*contains)};
       if (in->dialect >= draft::draft2019) {
@@ -801,7 +803,7 @@ class normaliser {
       } else if (keyword == "items" && !v.is_array()) {
         if (v == json(true) || v == json::object()) continue;
         if (s.contains("prefixItems")) return refuse("items", &s, "cannot be negated beside prefixItems");
-        way({{"type", "array"}, {"contains", {{"not", v}}}});
+        way({{"type", "array"}, {"\x01some item", {{"not", v}}}});
       } else if (keyword == "contains") {
         if (s.contains("minContains") || s.contains("maxContains"))
           return refuse("contains", &s, "cannot be negated with counts");

@@ -91,12 +91,39 @@ expr free_text(text_options options = {});
 /// pattern without ^ and $ may stand anywhere in the text.
 expr regex(std::string pattern);
 
+struct span_options {
+  std::size_t characters_max = 1'024;  ///< Of the copy.
+  bool as_json = false;                ///< A JSON string with its quotes, with the escapes to_text() writes.
+};
+/// A piece copied from `context`: one or more characters that stand there next to each other. For citations and for
+/// extraction, where the model must not invent.
+/// compile() fails with errc::invalid_argument for a context that is empty, not UTF-8 or larger than 64 KiB.
+/// Memory: about a hundred bytes for each byte of the context.
+expr span_of(std::string context, span_options options = {});
+
 /// The rule of that name of the nearest enclosing define().
 expr rule(std::string name);
 /// `body`, where rule(name) means the expression given here; rules may use each other and themselves, but not before
 /// consuming something. At most `depth` uses of recursive rules stand inside each other; where parts of one expression
 /// declare different depths the smallest holds for all.
 expr define(std::vector<std::pair<std::string, expr>> rules, expr body, std::size_t depth = bounds{}.depth);
+
+struct ebnf_options {
+  std::size_t repeat_max = 4'096;      ///< What * and + stand for, and the most that {n,m} may ask for.
+  std::size_t depth = bounds{}.depth;  ///< As in define().
+};
+/// A grammar as people write it. The first rule is the whole text.
+///
+///   list  ::= item ("," item)*        # a comment
+///   item  ::= [a-z]+ | "\"" word "\""
+///   word  ::= /[^"]{1,20}/            # a pattern, as in regex(), for the whole of what it stands for
+///
+/// Literals stand in "" or '' with the escapes \n \r \t \\ \" \' \/ \xXX \uXXXX \UXXXXXXXX (code points); classes as in
+/// patterns; . is any character but a line's end; ? * + {n} {n,} {n,m} repeat what stands before them; | has the least
+/// force. `=` does for `::=`, and a rule may end with `;`.
+/// Fails with: errc::parse_error with line and column; errc::limit_reached beyond 1 MiB. Patterns are looked at by
+/// compile(), which also refuses rules that begin with themselves and repetitions of what may be empty.
+result<expr> ebnf(std::string_view text, ebnf_options const& options = {});
 
 /// JSON values of a schema, as compact UTF-8 text: no white space, members in the order of "properties" (members beyond
 /// them after), constants and keys in the form to_text() writes. Other strings may use every escape JSON has.
