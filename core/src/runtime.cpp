@@ -265,8 +265,17 @@ void drive(task<void> work) {
     failure = e;
     ended = true;
   });
+  // Another thread that lets go of its share of an earlier call late stops the loop once more; a loop without work
+  // stops at every turn.
+  constexpr int stops_max = 8;
   loop->restart();
-  while (!ended && loop->run_one() > 0) {
+  for (int stops = 0; !ended && stops < stops_max;) {
+    if (loop->run_one() > 0) {
+      stops = 0;
+    } else {
+      ++stops;
+      loop->restart();
+    }
   }
   // Whatever is left (a cancelled timer, work that ignored its cancellation) must not keep references to this call.
   if (!ended)
