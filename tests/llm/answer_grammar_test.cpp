@@ -215,11 +215,16 @@ std::map<std::string, std::size_t> draw_answers(std::size_t rounds) {
 }  // namespace
 
 TEST_CASE("whatever a family's grammar allows its reader takes, and no call is invalid", "[toolcall][grammar]") {
-  auto const calls = draw_answers(20);
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  constexpr std::size_t draws = 3;  // each is some fifty times slower
+#else
+  constexpr std::size_t draws = 20;
+#endif
+  auto const calls = draw_answers(draws);
   CHECK(calls.size() == answer_families().size());
   for (auto const& [name, count] : calls) {
     INFO(name);
-    CHECK(count >= 80);
+    CHECK(count >= 4 * draws);
   }
 }
 
