@@ -86,8 +86,7 @@ constexpr std::array korean_ends{std::string_view("다"), std::string_view("요"
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
-/// ASCII letters small, and typographic apostrophes plain where they take the same place: none does, so a text that has
-/// them is compared as it is.
+/// ASCII letters small, all else as it is: places in it are places in the text.
 std::string lowered(std::string_view text) {
   std::string out(text);
   std::transform(out.begin(), out.end(), out.begin(), lower);

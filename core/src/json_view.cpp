@@ -1,4 +1,5 @@
 #include <wherry/core/json_view.hpp>
+#include <wherry/core/text.hpp>
 
 #include "json_scanner.hpp"
 
@@ -16,24 +17,6 @@ struct hears_nothing {
   bool number(std::string_view) { return true; }
   bool word(char) { return true; }
 };
-
-void append_code_point(std::string& out, std::uint32_t c) {
-  if (c < 0x80) {
-    out += static_cast<char>(c);
-  } else if (c < 0x800) {
-    out += static_cast<char>(0xC0 | c >> 6);
-    out += static_cast<char>(0x80 | (c & 0x3F));
-  } else if (c < 0x10000) {
-    out += static_cast<char>(0xE0 | c >> 12);
-    out += static_cast<char>(0x80 | (c >> 6 & 0x3F));
-    out += static_cast<char>(0x80 | (c & 0x3F));
-  } else {
-    out += static_cast<char>(0xF0 | c >> 18);
-    out += static_cast<char>(0x80 | (c >> 12 & 0x3F));
-    out += static_cast<char>(0x80 | (c >> 6 & 0x3F));
-    out += static_cast<char>(0x80 | (c & 0x3F));
-  }
-}
 
 char unescaped(char c) noexcept {
   switch (c) {
@@ -97,7 +80,7 @@ std::string unquoted(std::string_view raw) {
       unit = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
       p += 6;
     }
-    append_code_point(out, unit);
+    append_utf8(out, unit);
   }
   return out;
 }

@@ -87,4 +87,21 @@ std::string utf8_repaired(std::string_view text) {
   return out;
 }
 
+void append_utf8(std::string& out, char32_t c) {
+  auto const put = [&out](char32_t bits) { out += static_cast<char>(bits); };
+  if (c < 0x80) return put(c);
+  if (c < 0x800) {
+    put(0xC0 | c >> 6);
+  } else {
+    if (c < 0x10000) {
+      put(0xE0 | c >> 12);
+    } else {
+      put(0xF0 | c >> 18);
+      put(0x80 | (c >> 12 & 0x3F));
+    }
+    put(0x80 | (c >> 6 & 0x3F));
+  }
+  put(0x80 | (c & 0x3F));
+}
+
 }  // namespace wherry::inline v0

@@ -1,3 +1,4 @@
+#include <wherry/core/text.hpp>
 #include <wherry/memory/html_text.hpp>
 
 #include <algorithm>
@@ -46,25 +47,6 @@ bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' |
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
-void append_code_point(std::string& out, std::uint32_t c) {
-  if (c == 0 || c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF)) c = 0xFFFD;
-  if (c < 0x80) {
-    out += static_cast<char>(c);
-  } else if (c < 0x800) {
-    out += static_cast<char>(0xC0 | c >> 6);
-    out += static_cast<char>(0x80 | (c & 0x3F));
-  } else if (c < 0x10000) {
-    out += static_cast<char>(0xE0 | c >> 12);
-    out += static_cast<char>(0x80 | (c >> 6 & 0x3F));
-    out += static_cast<char>(0x80 | (c & 0x3F));
-  } else {
-    out += static_cast<char>(0xF0 | c >> 18);
-    out += static_cast<char>(0x80 | (c >> 12 & 0x3F));
-    out += static_cast<char>(0x80 | (c >> 6 & 0x3F));
-    out += static_cast<char>(0x80 | (c & 0x3F));
-  }
-}
-
 std::optional<std::uint32_t> number_in(std::string_view digits) {
   std::uint32_t base = 10, value = 0;
   if (!digits.empty() && lower(digits.front()) == 'x') base = 16, digits.remove_prefix(1);
@@ -88,7 +70,8 @@ std::size_t read_reference(std::string_view rest, std::string& out) {
   if (name.front() == '#') {
     auto const number = number_in(name.substr(1));
     if (!number) return 0;
-    append_code_point(out, *number);
+    bool const is_character = *number > 0 && *number <= 0x10FFFF && (*number < 0xD800 || *number > 0xDFFF);
+    append_utf8(out, is_character ? *number : 0xFFFD);
     return end + 1;
   }
   for (auto const& [known, text] : references)

@@ -3,6 +3,7 @@
 #include "stop_words.hpp"
 
 #include <wherry/core/hash.hpp>
+#include <wherry/core/text.hpp>
 
 #include <libstemmer.h>
 #include <unicode/ubrk.h>
@@ -23,13 +24,6 @@ namespace {
 using code_points = std::u32string;
 
 constexpr std::size_t identifier_points_max = 48;
-
-void append_utf8(std::string& out, char32_t c) {
-  char bytes[4];
-  std::int32_t length = 0;
-  U8_APPEND_UNSAFE(bytes, length, static_cast<UChar32>(c));
-  out.append(bytes, static_cast<std::size_t>(length));
-}
 
 bool is_ascii(std::string_view text) {
   for (char const c : text)

@@ -4,6 +4,7 @@
 #include <wherry/core/random.hpp>
 #include <wherry/llm/chat_answer.hpp>
 #include <wherry/llm/json_validator.hpp>
+#include "llm_support.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -15,15 +16,9 @@
 #include <map>
 
 using namespace wherry;
+using wherry_test::family;
 
 namespace {
-
-answer_family family(std::string_view name) {
-  for (auto const& row : answer_families())
-    if (row.name() == name) return row;
-  FAIL("no family " << name);
-  return answer_families().back();
-}
 
 // A vocabulary of bytes, some longer tokens, and a family's marks as control tokens where that is wanted.
 struct family_vocabulary {

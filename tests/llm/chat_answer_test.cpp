@@ -1,3 +1,5 @@
+#include "llm_support.hpp"
+
 #include <wherry/llm/chat_answer.hpp>
 #include <wherry/llm/chat_template.hpp>
 
@@ -6,15 +8,9 @@
 #include <shared_data.hpp>
 
 using namespace wherry;
+using wherry_test::family;
 
 namespace {
-
-answer_family family(std::string_view name) {
-  for (auto const& row : answer_families())
-    if (row.name() == name) return row;
-  FAIL("no family " << name);
-  return answer_families().back();
-}
 
 struct streamed {
   result<chat_answer> answer;

@@ -1,3 +1,4 @@
+#include "llm_support.hpp"
 #include "model_contract.hpp"
 #include "shared_data.hpp"
 
@@ -10,6 +11,7 @@
 #include <thread>
 
 using namespace wherry;
+using wherry_test::answer;
 
 namespace {
 
@@ -38,12 +40,6 @@ model_request ask_for_call(std::size_t tokens = 160) {
   r.choice = tool_choice::required;
   r.sampling.temperature = 1.5;
   return r;
-}
-
-result<response_end> answer(std::shared_ptr<model> m, model_request r) {
-  auto stream = m->submit(std::move(r));
-  if (!stream) return std::move(stream).error();
-  return run_blocking(async_collect(std::move(*stream)), "collect", "async_collect");
 }
 
 }  // namespace

@@ -1,10 +1,12 @@
 #include <wherry/core/runtime.hpp>
 #include <wherry/llm/repairing_model.hpp>
 #include <wherry/llm/scripted_model.hpp>
+#include "llm_support.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
 using namespace wherry;
+using wherry_test::answer;
 
 namespace {
 
@@ -20,12 +22,6 @@ model_request ask() {
   r.output_schema =
       raw_json{R"({"type":"object","properties":{"days":{"type":"integer","maximum":7}},"required":["days"]})"};
   return r;
-}
-
-result<response_end> answer(std::shared_ptr<model> m, model_request r) {
-  auto stream = m->submit(std::move(r));
-  if (!stream) return std::move(stream).error();
-  return run_blocking(async_collect(std::move(*stream)), "collect", "async_collect");
 }
 
 }  // namespace

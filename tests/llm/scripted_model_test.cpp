@@ -1,9 +1,11 @@
 #include <wherry/core/runtime.hpp>
 #include <wherry/llm/scripted_model.hpp>
+#include "llm_support.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
 using namespace wherry;
+using wherry_test::answer;
 
 namespace {
 
@@ -11,12 +13,6 @@ model_request ask(std::string text) {
   model_request r;
   r.messages.push_back(message::user(std::move(text)));
   return r;
-}
-
-result<response_end> answer(std::shared_ptr<model> m, model_request r) {
-  auto stream = m->submit(std::move(r));
-  if (!stream) return std::move(stream).error();
-  return run_blocking(async_collect(std::move(*stream)), "collect", "async_collect");
 }
 
 }  // namespace

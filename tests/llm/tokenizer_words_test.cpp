@@ -128,7 +128,7 @@ class text_source {
       if (d.below(4) != 0)
         text += common[d.below(common.size())];
       else if (char32_t const c = static_cast<char32_t>(d.below(d.below(3) ? 0x3000 : 0x110000)); is_agreed(c))
-        append_utf8(c, text);
+        append_utf8(text, c);
     }
     return text;
   }
@@ -143,7 +143,7 @@ class text_source {
   bool is_agreed(char32_t c) {
     if (c == 0 || (c >= 0xD800 && c < 0xE000)) return false;
     std::string text = "x\x01";
-    append_utf8(c, text);
+    append_utf8(text, c);
     text += '\x01';
     auto const own = character_classes::instance().of(c);
     for (auto const& k : categories_)

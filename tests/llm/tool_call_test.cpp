@@ -2,6 +2,7 @@
 // cut off, and hostile.
 #include <wherry/llm/chat_answer.hpp>
 #include <wherry/llm/chat_template.hpp>
+#include "llm_support.hpp"
 
 #include <wherry/core/json.hpp>
 
@@ -17,15 +18,9 @@
 #include <random>
 
 using namespace wherry;
+using wherry_test::family;
 
 namespace {
-
-answer_family family(std::string_view name) {
-  for (auto const& row : answer_families())
-    if (row.name() == name) return row;
-  FAIL("no family " << name);
-  return answer_families().back();
-}
 
 std::vector<std::filesystem::path> template_files() {
   std::vector<std::filesystem::path> out;

@@ -1,5 +1,6 @@
 #include "aead.hpp"
 #include "events.hpp"
+#include "files.hpp"
 #include "shared_data.hpp"
 #include "temp_dir.hpp"
 #include "vector_math.hpp"
@@ -16,14 +17,6 @@ namespace {
 
 /// Words that nothing else writes.
 constexpr char const* secret = "zqxsecretwordzqx";
-
-std::set<std::string> files_with(fs::path const& directory, std::string const& bytes) {
-  std::set<std::string> out;
-  for (auto const& entry : fs::recursive_directory_iterator(directory))
-    if (entry.is_regular_file() && read_file(entry.path()).find(bytes) != std::string::npos)
-      out.insert(entry.path().filename().string());
-  return out;
-}
 
 struct encrypted_store {
   temp_dir dir;

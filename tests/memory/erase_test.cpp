@@ -1,5 +1,6 @@
 #include "erasure.hpp"
 #include "events.hpp"
+#include "files.hpp"
 #include "shared_data.hpp"
 #include "temp_dir.hpp"
 
@@ -22,15 +23,6 @@ std::string marker(char letter) {
 }
 /// The beginning of a term that is longer than a term may be.
 std::string term_of(std::string const& m) { return m.substr(0, 40); }
-
-/// The files below a directory that hold some bytes. Stores here are not compressed, else it would prove nothing.
-std::set<std::string> files_with(fs::path const& directory, std::string const& bytes) {
-  std::set<std::string> out;
-  for (auto const& entry : fs::recursive_directory_iterator(directory))
-    if (entry.is_regular_file() && read_file(entry.path()).find(bytes) != std::string::npos)
-      out.insert(entry.path().filename().string());
-  return out;
-}
 
 struct remembered_store {
   temp_dir dir;

@@ -9,12 +9,6 @@
 using namespace wherry;
 using namespace wherry_test;
 
-#ifdef __SANITIZE_THREAD__
-// RocksDB as packaged is not instrumented: its atomics are invisible and look like races. What our own code does
-// around it stays checked.
-extern "C" char const* __tsan_default_suppressions() { return "race:rocksdb::\n"; }
-#endif
-
 namespace {
 
 struct fixture {

@@ -1,5 +1,7 @@
 #include "chat/unicode.hpp"
 
+#include <wherry/core/text.hpp>
+
 #include <unicode/uchar.h>
 #include <unicode/ustring.h>
 #include <unicode/utf8.h>
@@ -31,10 +33,7 @@ std::uint32_t code_point_at(std::string_view text, std::size_t at) noexcept {
 
 bool append_code_point(std::string& out, std::uint32_t code) {
   if (code > 0x10FFFF || (code >= 0xD800 && code < 0xE000)) return false;
-  char bytes[4];
-  int size = 0;
-  U8_APPEND_UNSAFE(bytes, size, code);
-  out.append(bytes, static_cast<std::size_t>(size));
+  append_utf8(out, code);
   return true;
 }
 

@@ -1,6 +1,7 @@
 // Grammars that people write: rules, literals, classes, patterns, groups and repetitions. Read by recursive descent
 // into the combinators of grammar.hpp.
 
+#include <wherry/core/text.hpp>
 #include <wherry/llm/grammar.hpp>
 
 #include <algorithm>
@@ -17,23 +18,6 @@ constexpr int nesting_max = 200;
 
 bool begins_name(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool goes_on(char c) { return begins_name(c) || (c >= '0' && c <= '9') || c == '-'; }
-
-void append_utf8(std::string& out, std::uint32_t c) {
-  auto const put = [&out](std::uint32_t byte) { out += static_cast<char>(static_cast<unsigned char>(byte)); };
-  if (c < 0x80) return put(c);
-  if (c < 0x800) {
-    put(0xc0 | c >> 6);
-  } else {
-    if (c < 0x10000) {
-      put(0xe0 | c >> 12);
-    } else {
-      put(0xf0 | c >> 18);
-      put(0x80 | (c >> 12 & 0x3f));
-    }
-    put(0x80 | (c >> 6 & 0x3f));
-  }
-  put(0x80 | (c & 0x3f));
-}
 
 class ebnf_reader {
  public:

@@ -4,6 +4,8 @@
 #include "tokenizer/splitter.hpp"
 #include "tokenizer/text_model.hpp"
 
+#include <wherry/core/text.hpp>
+
 #include <array>
 #include <bit>
 #include <cassert>
@@ -30,7 +32,7 @@ struct byte_alphabet {
     for (unsigned b = 0; b < 256; ++b) {
       bool const printable = (b >= 0x21 && b <= 0x7E) || (b >= 0xA1 && b <= 0xAC) || b >= 0xAE;
       char32_t const c = printable ? b : next++;
-      append_utf8(c, spelled[b]);
+      append_utf8(spelled[b], c);
       bytes[c] = static_cast<int>(b);
     }
   }

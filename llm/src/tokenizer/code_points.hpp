@@ -31,23 +31,4 @@ inline code_point code_point_at(std::string_view text, std::size_t at) noexcept 
   return {value, length, true};
 }
 
-inline void append_utf8(char32_t c, std::string& text) {
-  auto const put = [&](char32_t bits) { text += static_cast<char>(bits); };
-  if (c < 0x80) {
-    put(c);
-  } else if (c < 0x800) {
-    put(0xC0 | c >> 6);
-    put(0x80 | (c & 0x3F));
-  } else if (c < 0x10000) {
-    put(0xE0 | c >> 12);
-    put(0x80 | (c >> 6 & 0x3F));
-    put(0x80 | (c & 0x3F));
-  } else {
-    put(0xF0 | c >> 18);
-    put(0x80 | (c >> 12 & 0x3F));
-    put(0x80 | (c >> 6 & 0x3F));
-    put(0x80 | (c & 0x3F));
-  }
-}
-
 }  // namespace wherry::inline v0::detail

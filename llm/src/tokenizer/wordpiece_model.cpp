@@ -5,6 +5,8 @@
 #include "tokenizer/piece_trie.hpp"
 #include "tokenizer/text_model.hpp"
 
+#include <wherry/core/text.hpp>
+
 #include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
 
@@ -103,7 +105,7 @@ class wordpiece_model final : public text_model {
     std::size_t characters;
 
     void add(char32_t c) {
-      if (++characters <= word_characters_max) append_utf8(c, word);
+      if (++characters <= word_characters_max) append_utf8(word, c);
     }
     void end() {
       if (characters > word_characters_max)

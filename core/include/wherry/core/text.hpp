@@ -19,4 +19,7 @@ std::size_t utf8_complete_prefix(std::string_view text) noexcept;
 /// The text with each byte that is not well-formed UTF-8 replaced by U+FFFD.
 std::string utf8_repaired(std::string_view text);
 
+/// Appends a code point. Requires: it is one that UTF-8 can hold (no surrogate, <= U+10FFFF).
+void append_utf8(std::string& out, char32_t c);
+
 }  // namespace wherry::inline v0
