@@ -1,4 +1,5 @@
 #include <wherry/core/child_process.hpp>
+#include <wherry/core/detail/owned_fd.hpp>
 #include <wherry/core/runtime.hpp>
 #include <wherry/core/text.hpp>
 
@@ -31,6 +32,7 @@ namespace wherry::inline v0 {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
+using detail::owned_fd;
 using descriptor = asio::posix::stream_descriptor;
 
 namespace {
@@ -43,22 +45,8 @@ error broken(int code, std::string what, std::string path) {
           std::move(path)};
 }
 
-struct unique_fd {
-  int fd = -1;
-  unique_fd() = default;
-  explicit unique_fd(int f) : fd(f) {}
-  unique_fd(unique_fd&& other) noexcept : fd(std::exchange(other.fd, -1)) {}
-  unique_fd& operator=(unique_fd&& other) noexcept {
-    std::swap(fd, other.fd);
-    return *this;
-  }
-  ~unique_fd() {
-    if (fd >= 0) ::close(fd);
-  }
-};
-
 struct pipe_ends {
-  unique_fd read, write;
+  owned_fd read, write;
 };
 
 // Both ends close on exec, and lie above the standard three, so that none is overwritten while the child sets up its
@@ -66,13 +54,13 @@ struct pipe_ends {
 bool open_pipe(pipe_ends& out) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return false;
-  out.read = unique_fd(ends[0]);
-  out.write = unique_fd(ends[1]);
+  out.read = owned_fd(ends[0]);
+  out.write = owned_fd(ends[1]);
   for (auto* const end : {&out.read, &out.write}) {
-    if (end->fd > STDERR_FILENO) continue;
-    int const higher = ::fcntl(end->fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    if (end->get() > STDERR_FILENO) continue;
+    int const higher = ::fcntl(end->get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     if (higher < 0) return false;
-    *end = unique_fd(higher);
+    *end = owned_fd(higher);
   }
   return true;
 }
@@ -163,9 +151,9 @@ result<void> child_process::impl::spawn() {
   if (!open_pipe(in) || !open_pipe(out) || !open_pipe(err)) return broken(errno, "no pipe could be opened", program);
 
   spawn_setup setup;
-  posix_spawn_file_actions_adddup2(&setup.actions, in.read.fd, STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&setup.actions, out.write.fd, STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&setup.actions, err.write.fd, STDERR_FILENO);
+  posix_spawn_file_actions_adddup2(&setup.actions, in.read.get(), STDIN_FILENO);
+  posix_spawn_file_actions_adddup2(&setup.actions, out.write.get(), STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&setup.actions, err.write.get(), STDERR_FILENO);
   posix_spawn_file_actions_addclosefrom_np(&setup.actions, STDERR_FILENO + 1);
   if (!options.directory.empty()) posix_spawn_file_actions_addchdir_np(&setup.actions, options.directory.c_str());
   sigset_t none, all;
@@ -184,19 +172,19 @@ result<void> child_process::impl::spawn() {
     pid = -1;
     return broken(failed, "the program could not be started", program);
   }
-  unique_fd end(::pidfd_open(pid, 0));
-  if (end.fd < 0) {
+  owned_fd end(::pidfd_open(pid, 0));
+  if (!end) {
     int const why = errno;
     ::kill(-pid, SIGKILL);
     ::waitpid(pid, nullptr, 0);
     pid = -1;
     return broken(why, "the program cannot be watched", program);
   }
-  ::fcntl(in.write.fd, F_SETFL, O_NONBLOCK);
+  ::fcntl(in.write.get(), F_SETFL, O_NONBLOCK);
   error_code ec;
-  auto const hand_over = [&ec](unique_fd& fd, descriptor& to) {
-    if (!ec) to.assign(fd.fd, ec);
-    if (!ec) fd.fd = -1;
+  auto const hand_over = [&ec](owned_fd& fd, descriptor& to) {
+    if (!ec) to.assign(fd.get(), ec);
+    if (!ec) fd.release();
   };
   hand_over(end, watch);
   hand_over(in.write, input);

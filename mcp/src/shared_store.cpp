@@ -1,5 +1,6 @@
 // One holder, any number of relays. See memory_server.hpp.
 
+#include <wherry/core/detail/owned_fd.hpp>
 #include <wherry/mcp/json_rpc.hpp>
 #include <wherry/mcp/memory_server.hpp>
 #include <wherry/mcp/revision.hpp>
@@ -16,8 +17,8 @@
 
 #include <cerrno>
 #include <csignal>
-#include <map>
 #include <optional>
+#include <set>
 #include <thread>
 
 #include <fcntl.h>
@@ -32,6 +33,7 @@ namespace wherry::inline v0::mcp {
 namespace asio = boost::asio;
 using namespace detail;
 using boost::system::error_code;
+using wherry::detail::owned_fd;
 
 namespace {
 
@@ -39,25 +41,6 @@ constexpr auto look_again = std::chrono::milliseconds(20);  // between two tries
 constexpr std::size_t hello_bytes_max = 64 * 1024;
 constexpr std::size_t relays_max = 64;
 constexpr auto hello_time_ms = 2'000;
-
-/// A descriptor that closes itself.
-class owned_fd {
- public:
-  explicit owned_fd(int fd = -1) noexcept : fd_(fd) {}
-  owned_fd(owned_fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  owned_fd& operator=(owned_fd&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~owned_fd() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const noexcept { return fd_; }
-  explicit operator bool() const noexcept { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
 
 /// The socket's address; a long path is reached through the directory's descriptor, which must stay open meanwhile.
 struct socket_address {
@@ -179,7 +162,7 @@ result<owned_fd> listen_in(std::filesystem::path const& dir) {
 /// Lines that bring a new server to where the client's session stands.
 struct replay {
   std::string initialize, initialized;
-  std::map<std::string, bool> open;  ///< Ids of requests without an answer.
+  std::set<std::string> open;  ///< Ids of requests without an answer.
   bool input_ended = false;
   std::string unfinished;  ///< The beginning of a line of the client that had not ended.
 };
@@ -212,7 +195,7 @@ void note_from_client(replay& past, std::string_view line) {
   auto const read = read_rpc(line);
   if (!read) return;
   if (read->kind == rpc_message::kind_type::request) {
-    past.open[std::string(read->id)] = true;
+    past.open.emplace(read->id);
     if (read->method == "initialize") past.initialize = std::string(line);
   } else if (read->kind == rpc_message::kind_type::notification && read->method == "notifications/initialized") {
     past.initialized = std::string(line);
@@ -227,7 +210,7 @@ void note_from_holder(replay& past, std::string_view line) {
 
 /// Answers what a dead holder left open.
 void answer_open(shared_store_options const& o, replay& past) {
-  for (auto const& [id, _] : past.open) {
+  for (auto const& id : past.open) {
     auto const text = rpc_error(id, rpc_code::internal_error,
                                 "the process that held the store ended before it answered; what it acknowledged is on "
                                 "disk, this call may or may not have happened") +
