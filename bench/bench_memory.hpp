@@ -25,6 +25,8 @@ struct speed_options {
   std::size_t records = 1'000'000;
 };
 bool speed(std::filesystem::path const& directory, speed_options const& o);
+bool graph_speed(std::filesystem::path const& directory, std::size_t count);
+bool open_speed(std::filesystem::path const& directory, std::size_t count);
 
 inline bool verdict(bool held) {
   std::printf("  %s\n", held ? "holds" : "DOES NOT HOLD");

@@ -131,6 +131,31 @@ vector_set* scope_index::vectors(std::uint32_t generation) {
   return known == vectors_.end() ? nullptr : known->second.get();
 }
 
+namespace {
+
+/// Nullopt where the image is not there, not the one that was written, or damaged: the vectors are kept plain then.
+std::optional<vector_graph> graph_in_image(store_state const& store, ulid const& scope,
+                                           vector_generation const& generation, std::uint32_t checksum) {
+  auto const path = store.image_path(scope, generation.number);
+  auto const made_of = [&](image_source& image) -> std::optional<vector_graph> {
+    auto made = vector_graph::from_image(generation.form, generation.dimensions, image);
+    return made ? std::optional(std::move(*made)) : std::nullopt;
+  };
+  if (!store.keys) {
+    auto file = image_file::open(path);
+    auto made = file ? made_of(*file) : std::nullopt;
+    return made && file->checksum() == checksum ? std::move(made) : std::nullopt;
+  }
+  auto sealed = read_image_file(path, checksum);
+  if (!sealed) return std::nullopt;
+  auto const opened = store.opened_file(scope, std::move(*sealed), image_name(generation.number));
+  if (!opened) return std::nullopt;
+  image_bytes image(*opened);
+  return made_of(image);
+}
+
+}  // namespace
+
 result<vector_set*> scope_index::load_vectors(store_state const& store, vector_generation const& generation) {
   if (auto* const known = vectors(generation.number)) return known;
   auto set = std::make_unique<vector_set>(generation);
@@ -138,11 +163,7 @@ result<vector_set*> scope_index::load_vectors(store_state const& store, vector_g
   if (!row) return row.error();
   std::optional<vector_graph> graph;
   if (*row)
-    if (auto const checksum = decode_image(**row))
-      if (auto const image = read_image_file(store.image_path(scope_, generation.number), *checksum))
-        if (auto const opened = store.opened_file(scope_, *image, image_name(generation.number)))
-          if (auto made = vector_graph::from_image(generation.form, generation.dimensions, *opened))
-            graph = std::move(*made);
+    if (auto const checksum = decode_image(**row)) graph = graph_in_image(store, scope_, generation, *checksum);
   // What the image lacks is added to it below; what it has too much is taken out. Without one all are kept plain.
   std::vector<std::uint32_t> there;
   auto read = store.scan(

@@ -7,7 +7,7 @@
 #include <hnswlib/hnswlib.h>
 
 #include <algorithm>
-#include <cstring>
+#include <cstdlib>
 #include <queue>
 
 namespace wherry::inline v0::memory_detail {
@@ -153,37 +153,49 @@ bool links_hold(graph& index) {
   return true;
 }
 
+std::optional<std::uint32_t> read_number(image_source& image) {
+  std::string bytes(sizeof(std::uint32_t), '\0');
+  if (!image.read(bytes)) return std::nullopt;
+  return byte_reader(bytes).be<std::uint32_t>();
+}
+
+/// Reads the links of a vector above the lowest level. Returns: what is wrong with them, or null.
+char const* read_links(graph& index, std::uint32_t i, image_source& image) {
+  auto const levels = read_number(image);
+  if (!levels || *levels > static_cast<std::uint32_t>(level_max)) return "has a level that cannot be";
+  index.element_levels_[i] = static_cast<int>(*levels);
+  index.linkLists_[i] = nullptr;
+  if (*levels == 0) return nullptr;
+  auto const bytes = *levels * index.size_links_per_element_;
+  if (image.left() < bytes) return "is cut short";
+  index.linkLists_[i] = static_cast<char*>(std::malloc(bytes));  // hnswlib frees it
+  if (!index.linkLists_[i]) return "needs more memory than there is";
+  return image.read({index.linkLists_[i], bytes}) ? nullptr : "is cut short";
+}
+
 }  // namespace
 
-result<vector_graph> vector_graph::from_image(vector_form form, std::size_t dimensions, std::string_view image) {
-  byte_reader in(image);
+result<vector_graph> vector_graph::from_image(vector_form form, std::size_t dimensions, image_source& image) {
+  std::string head(5 * sizeof(std::uint32_t), '\0');
+  if (!image.read(head)) return damaged("is cut short");
+  byte_reader in(head);
   auto const count = in.be<std::uint32_t>(), element = in.be<std::uint32_t>(), links = in.be<std::uint32_t>(),
              max_level = in.be<std::uint32_t>(), enter = in.be<std::uint32_t>();
-  if (!in.ok() || std::uint64_t{count} * packed_bytes(form, dimensions) > image.size()) return damaged("is cut short");
+  if (std::uint64_t{count} * packed_bytes(form, dimensions) > image.left()) return damaged("is cut short");
   vector_graph out(form, dimensions, count + count / 4);
   auto& index = *out.impl_->index;
   if (element != index.size_data_per_element_ || links != index.size_links_per_element_)
     return damaged("has vectors of another shape");
-  auto const level0 = in.take(std::size_t{count} * element);
-  if (!in.ok()) return damaged("is cut short");
-  std::memcpy(index.data_level0_memory_, level0.data(), level0.size());
+  if (!image.read({index.data_level0_memory_, std::size_t{count} * element})) return damaged("is cut short");
+  index.label_lookup_.reserve(count);
   for (std::uint32_t i = 0; i < count; ++i) {
-    auto const levels = in.be<std::uint32_t>();
-    if (!in.ok() || levels > static_cast<std::uint32_t>(level_max)) return damaged("has a level that cannot be");
-    auto const bytes = in.take(std::size_t{levels} * links);
-    if (!in.ok()) return damaged("is cut short");
-    index.element_levels_[i] = static_cast<int>(levels);
-    index.linkLists_[i] = nullptr;
-    if (levels) {
-      index.linkLists_[i] = static_cast<char*>(std::malloc(bytes.size()));
-      if (!index.linkLists_[i]) return damaged("needs more memory than there is");
-      std::memcpy(index.linkLists_[i], bytes.data(), bytes.size());
-    }
+    auto const* const wrong = read_links(index, i, image);
     index.cur_element_count = i + 1;  // so that what was allocated is given back
+    if (wrong) return damaged(wrong);
     if (!index.label_lookup_.emplace(index.getExternalLabel(i), i).second) return damaged("has a vector twice");
     if (index.isMarkedDeleted(i)) ++index.num_deleted_;
   }
-  if (!in.complete()) return damaged("is longer than it says");
+  if (image.left() > 0) return damaged("is longer than it says");
   if (count > 0 && (enter >= count || max_level > static_cast<std::uint32_t>(level_max) ||
                     index.element_levels_[enter] != static_cast<int>(max_level)))
     return damaged("begins at a vector that is not there");

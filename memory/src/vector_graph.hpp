@@ -6,14 +6,13 @@
 //
 // Threads: search beside search; everything else alone. hnswlib's addPoint must not run beside a search.
 
+#include "image_file.hpp"
 #include "vector_math.hpp"
 
 #include <wherry/core/result.hpp>
 
-#include <filesystem>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -51,18 +50,13 @@ class vector_graph {
 
   /// The image as bytes; the caller adds what ties it to its store.
   std::string image() const;
-  /// Fails with: errc::store_damaged for anything that a graph of this form and size cannot be.
-  static result<vector_graph> from_image(vector_form form, std::size_t dimensions, std::string_view image);
+  /// Reads all of an image. Fails with: errc::store_damaged for anything that a graph of this form and size cannot be,
+  /// and when the source ends early.
+  static result<vector_graph> from_image(vector_form form, std::size_t dimensions, image_source& image);
 
  private:
   struct impl;
   std::unique_ptr<impl> impl_;
 };
-
-/// Writes bytes as a file that is there whole or not at all: aside, checksummed, synced, read back, renamed. Returns:
-/// the checksum of all of it.
-result<std::uint32_t> write_image_file(std::filesystem::path const& path, std::string_view bytes);
-/// Absent, damaged or not the one with that checksum: nullopt.
-std::optional<std::string> read_image_file(std::filesystem::path const& path, std::uint32_t checksum);
 
 }  // namespace wherry::inline v0::memory_detail

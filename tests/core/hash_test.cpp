@@ -16,6 +16,26 @@ TEST_CASE("content hash is SHA-256 as published", "[unit]") {
   CHECK(crc32("The quick brown fox jumps over the lazy dog") == 0x414FA339u);
 }
 
+TEST_CASE("the checksum of a text follows from those of its parts", "[unit]") {
+  std::string text;
+  for (std::uint64_t i = 0; text.size() < 70'000; ++i) text += static_cast<char>(random_bits({.run = i}));
+  // The definition, bit by bit.
+  auto const plain = [](std::string_view bytes) {
+    std::uint32_t c = 0xFFFFFFFFu;
+    for (char const byte : bytes) {
+      c ^= static_cast<std::uint8_t>(byte);
+      for (int k = 0; k < 8; ++k) c = (c & 1) ? 0xEDB88320u ^ (c >> 1) : c >> 1;
+    }
+    return ~c;
+  };
+  for (std::size_t const size : {1, 7, 8, 9, 4'000, 16'383, 16'384, 16'385, 16'391, 50'000, 69'999})
+    CHECK(crc32(std::string_view(text).substr(0, size)) == plain(std::string_view(text).substr(0, size)));
+  for (std::size_t const cut : {0, 1, 5, 16, 1'000, 40'000, 70'000}) {
+    auto const first = std::string_view(text).substr(0, cut), second = std::string_view(text).substr(cut);
+    CHECK(crc32_joined(crc32(first), crc32(second), second.size()) == crc32(text));
+  }
+}
+
 TEST_CASE("philox gives the known answers of its authors", "[unit]") {
   auto const zero = philox(0, {0, 0, 0, 0});
   CHECK(zero == std::array<std::uint32_t, 4>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});

@@ -3,6 +3,7 @@
 #include "temp_dir.hpp"
 #include "vector_graph.hpp"
 
+#include <wherry/core/hash.hpp>
 #include <wherry/core/random.hpp>
 #include <wherry/memory/transaction.hpp>
 
@@ -245,20 +246,63 @@ TEST_CASE_METHOD(vectors, "a damaged image of a graph is never used, and nothing
   CHECK(nearest(drawn(30'000), 10) == expected);
 }
 
+TEST_CASE("a file of an image is read in any steps, checked to its last byte", "[recovery]") {
+  temp_dir dir;
+  auto const path = dir.path() / "image";
+  std::string bytes;
+  for (std::uint64_t i = 0; bytes.size() < (std::size_t{5} << 19); ++i)
+    for (int k = 0; k < 16; ++k) bytes += static_cast<char>(random_bits({.run = i}, 0) >> k);
+  auto const checksum = write_image_file(path, bytes).value();
+  CHECK(read_image_file(path, checksum) == bytes);
+  CHECK_FALSE(read_image_file(path, checksum + 1));
+  CHECK(checksum == crc32(read_file(path)));
+  for (std::size_t const step : {std::size_t{1000}, std::size_t{1} << 20, std::size_t{1'500'000}}) {
+    auto file = image_file::open(path);
+    REQUIRE(file);
+    std::string read(bytes.size(), '\0');
+    for (std::size_t at = 0; at < read.size(); at += step) {
+      CHECK_FALSE(file->checksum());
+      REQUIRE(file->read(std::span(read).subspan(at, std::min(step, read.size() - at))));
+    }
+    CHECK(file->checksum() == checksum);
+    CHECK(read == bytes);
+    char more = 0;
+    CHECK_FALSE(file->read({&more, 1}));
+    CHECK_FALSE(file->checksum());
+  }
+  auto const whole = read_file(path);
+  for (std::size_t at = 0; at < whole.size(); at += 99'991) {
+    auto flipped = whole;
+    flipped[at] = static_cast<char>(flipped[at] ^ 1);
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << flipped;
+    CHECK_FALSE(read_image_file(path, checksum));
+    CHECK_FALSE(read_image_file(path, crc32(flipped)));
+  }
+  for (auto const& other : {whole + "x", whole.substr(0, whole.size() - 1), std::string("wherryVG"), std::string()}) {
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << other;
+    CHECK_FALSE(image_file::open(path));
+  }
+  auto const nowhere = write_image_file(dir.path() / "no such directory" / "image", bytes);
+  CHECK_FALSE(nowhere);
+}
+
 TEST_CASE("an image that a graph cannot have is refused without being followed", "[recovery]") {
   vector_graph graph(vector_form::f32, dims, 100);
   for (std::uint32_t i = 0; i < 100; ++i) graph.add(i, pack(vector_form::f32, drawn(i)).data());
   auto const image = graph.image();
-  REQUIRE(vector_graph::from_image(vector_form::f32, dims, image));
-  CHECK_FALSE(vector_graph::from_image(vector_form::f32, dims + 1, image));
-  CHECK_FALSE(vector_graph::from_image(vector_form::f32, dims, image + "x"));
-  for (std::size_t cut = 0; cut < image.size(); cut += 97)
-    CHECK_FALSE(vector_graph::from_image(vector_form::f32, dims, std::string_view(image).substr(0, cut)));
+  auto const read = [](std::string_view bytes, std::size_t dimensions = dims) {
+    image_bytes source(bytes);
+    return vector_graph::from_image(vector_form::f32, dimensions, source);
+  };
+  REQUIRE(read(image));
+  CHECK_FALSE(read(image, dims + 1));
+  CHECK_FALSE(read(image + "x"));
+  for (std::size_t cut = 0; cut < image.size(); cut += 97) CHECK_FALSE(read(std::string_view(image).substr(0, cut)));
   // Anything may be flipped; what is accepted must be safe to search.
   for (std::size_t at = 0; at < image.size(); at += 41) {
     auto flipped = image;
     flipped[at] = static_cast<char>(flipped[at] ^ 0x80);
-    auto const loaded = vector_graph::from_image(vector_form::f32, dims, flipped);
+    auto const loaded = read(flipped);
     if (loaded) loaded->search(pack(vector_form::f32, drawn(1)).data(), 5, {});
   }
 }

@@ -24,4 +24,7 @@ std::string content_hash(std::string_view bytes);
 /// CRC-32 (IEEE 802.3, reflected), the checksum of event records.
 std::uint32_t crc32(std::string_view bytes) noexcept;
 
+/// The CRC-32 of two texts one after the other, from those of each and the second one's length in bytes.
+std::uint32_t crc32_joined(std::uint32_t first, std::uint32_t second, std::uint64_t second_bytes) noexcept;
+
 }  // namespace wherry::inline v0
