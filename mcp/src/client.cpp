@@ -127,11 +127,21 @@ void client::impl::notify(std::string_view method, std::string_view params) {
 
 task<result<std::string>> client::impl::exchange(call_plan plan) {
   if (gone) co_return *gone;
-  if (open.size() >= options.in_flight_max)
-    co_return error(errc::queue_full,
-                    "there are " + std::to_string(open.size()) + " requests without an answer already", "mcp.client");
+  if (auto const pending = open.size() + held_up; pending >= options.in_flight_max)
+    co_return error(errc::queue_full, "there are " + std::to_string(pending) + " requests without an answer already",
+                    "mcp.client");
   auto const self = shared_from_this();
   auto const now = std::chrono::steady_clock::now();
+  auto const outdated = [&] { return plan.options.generation && *plan.options.generation != generation; };
+  if (reopening && !plan.opens && !outdated()) {
+    auto const until = now + plan.options.time.value_or(options.request_time);
+    ++held_up;
+    auto ready = co_await with_deadline(reopened(), until, "starting the server again");
+    --held_up;
+    if (!ready) co_return std::move(ready).error();
+  }
+  if (outdated())
+    co_return error(errc::conflict, "the server was started again since; look at what it offers now", "mcp.client");
   auto const id = std::to_string(++ids);
   std::string params = "{";
   std::string_view given_meta;
@@ -156,7 +166,7 @@ task<result<std::string>> client::impl::exchange(call_plan plan) {
                    .id = id,
                    .method = plan.method,
                    .name = plan.name,
-                   .rev = rev,
+                   .rev = plan.method == "initialize" ? nullptr : rev,  // nothing is agreed yet
                    .headers = plan.headers,
                    .until = w->last};
   over->send(std::move(message));
@@ -251,8 +261,10 @@ task<result<std::string>> client::impl::follow_task(std::string made, deadline u
   auto const poll = std::chrono::milliseconds(
       std::clamp<std::int64_t>(integer_member(made, "pollIntervalMs").value_or(500), 10, 10'000));
   asio::steady_timer timer(executor);
+  auto const made_by = generation.load();
   for (;;) {
     call_plan look{.method = "tasks/get", .params = named + "}", .name = *id};
+    look.options.generation = made_by;
     look.options.time = std::min(options.request_time, left_until(until));
     auto state = co_await exchange(look);
     bool const late = std::chrono::steady_clock::now() >= until;
@@ -288,6 +300,7 @@ task<void> client::impl::cancel_task(std::string id) {
   std::string named = "{";
   put_string(named, "taskId", id);
   call_plan stop{.method = "tasks/cancel", .params = named + "}", .name = id};
+  stop.options.generation = generation.load();
   auto const told = co_await exchange(stop);
   (void)told;
 }
@@ -299,14 +312,20 @@ void client::impl::fail(std::string const& id, error why) {
   at->second->timer.cancel();
 }
 
-void client::impl::lose(error why) {
-  if (gone) return;
-  gone = why;
+void client::impl::fail_all(error const& why) {
   for (auto const& [_, w] : open) {
     if (w->outcome) continue;
     w->outcome = why;
     w->timer.cancel();
   }
+}
+
+void client::impl::lose(error why) {
+  if (gone) return;
+  gone = why;
+  fail_all(why);
+  pause.cancel();
+  if (reopening) reopening->cancel();
 }
 
 void client::impl::take(std::string text) {
@@ -358,14 +377,20 @@ void client::impl::take(std::string text) {
 
 // ---------------------------------------------------------------- beginning
 
+void client::impl::keep_about(std::string_view capabilities_json, std::string_view answer, std::string_view about) {
+  if (opened) return;  // handles have given out references to it
+  capabilities.text = std::string(capabilities_json);
+  instructions = string_member(answer, "instructions").value_or("");
+  server_info = read_implementation(about);
+}
+
 task<result<void>> client::impl::discover() {
   call_plan plan{.method = "server/discover"};
+  plan.opens = true;
   plan.options.time = options.probe_time;
   auto found = co_await call(std::move(plan));
   if (!found) co_return std::move(found).error();
-  capabilities.text = std::string(member(*found, "capabilities"));
-  instructions = string_member(*found, "instructions").value_or("");
-  server_info = read_implementation(member(member(*found, "_meta"), meta_key::server_info));
+  keep_about(member(*found, "capabilities"), *found, member(member(*found, "_meta"), meta_key::server_info));
   auto const spoken = member(*found, "supportedVersions");
   bool common = false;
   if (is_array(spoken))
@@ -383,32 +408,29 @@ task<result<void>> client::impl::discover() {
   co_return result<void>{};
 }
 
-task<result<void>> client::impl::handshake() {
-  auto const* asked = options.revision.empty() ? &newest_handshake() : find_revision(options.revision);
-  rev = asked;
+task<result<void>> client::impl::handshake(revision const& asked) {
+  rev = &asked;
   call_plan plan{.method = "initialize"};
-  plan.params = R"({"protocolVersion":")" + std::string(asked->name) + R"(","capabilities":)" + own_capabilities() +
+  plan.opens = true;
+  plan.params = R"({"protocolVersion":")" + std::string(asked.name) + R"(","capabilities":)" + own_capabilities() +
                 R"(,"clientInfo":)" + about_json(options.about) + "}";
   plan.options.time = options.connect_time;
-  auto const before = rev;
-  rev = nullptr;  // nothing is agreed yet: no header may say so
   auto answered = co_await exchange(std::move(plan));
-  rev = before;
   if (!answered) co_return std::move(answered).error();
   auto const name = string_member(*answered, "protocolVersion").value_or("");
-  auto const* const agreed = find_revision(name);
-  if (!agreed || agreed->stateless)
+  auto const* const chosen = find_revision(name);
+  if (!chosen || chosen->stateless)
     co_return error(errc::unsupported,
                     "the server wants to speak revision \"" + name + "\", which this client does not", "mcp.client");
-  rev = agreed;
-  capabilities.text = std::string(member(*answered, "capabilities"));
-  instructions = string_member(*answered, "instructions").value_or("");
-  server_info = read_implementation(member(*answered, "serverInfo"));
+  rev = chosen;
+  auto const able = member(*answered, "capabilities");
+  keep_about(able, *answered, member(*answered, "serverInfo"));
   notify("notifications/initialized", {});
   over->opened_session();
-  if (options.log_from && !member(capabilities.text, "logging").empty()) {
+  if (options.log_from && !member(able, "logging").empty()) {
     call_plan level{.method = "logging/setLevel",
                     .params = R"({"level":")" + std::string(to_string(*options.log_from)) + "\"}"};
+    level.opens = true;
     auto set = co_await exchange(std::move(level));
     if (!set) co_return std::move(set).error();
   }
@@ -416,6 +438,15 @@ task<result<void>> client::impl::handshake() {
 }
 
 task<result<void>> client::impl::open_up() {
+  auto const self = shared_from_this();
+  auto begun = co_await begin(nullptr);
+  if (!begun) co_return std::move(begun).error();
+  agreed = rev;
+  opened = true;
+  co_return result<void>{};
+}
+
+task<result<void>> client::impl::begin(revision const* known) {
   auto const self = shared_from_this();
   co_await asio::this_coro::throw_if_cancelled(false);
   if (!options.revision.empty() && !find_revision(options.revision))
@@ -430,23 +461,24 @@ task<result<void>> client::impl::open_up() {
     if (auto const c = weak.lock()) c->fail(id, std::move(why));
   };
   events.closed = [weak](error why) {
-    if (auto const c = weak.lock()) c->lose(std::move(why));
+    if (auto const c = weak.lock()) c->interrupt(std::move(why));
   };
   auto ready = co_await over->async_open(std::move(events));
   if (!ready) co_return std::move(ready).error();
   auto const* const pinned = find_revision(options.revision);
-  if (pinned && !pinned->stateless) {
-    auto shaken = co_await handshake();
+  auto const* const first = pinned ? pinned : known;
+  if (first && !first->stateless) {
+    auto shaken = co_await handshake(*first);
     co_return shaken;
   }
-  rev = pinned ? pinned : &newest_stateless();
+  rev = first ? first : &newest_stateless();
   if (pinned) co_return result<void>{};  // what it offers shows when it is used
   auto found = co_await discover();
   if (found) co_return result<void>{};
   auto const& e = found.error();
   // A server of the era before does not know the question; one may also not answer it at all.
   if (gone || (!is_rpc_error(e) && !e.is(errc::deadline_exceeded))) co_return std::move(found).error();
-  auto shaken = co_await handshake();
+  auto shaken = co_await handshake(newest_handshake());
   co_return shaken;
 }
 
@@ -503,7 +535,8 @@ result<client> client::connect(std::unique_ptr<transport> over, client_options o
   return std::move(*outcome);
 }
 
-revision const& client::protocol() const noexcept { return *holder_->inside->rev; }
+revision const& client::protocol() const noexcept { return *holder_->inside->agreed.load(); }
+std::uint64_t client::generation() const noexcept { return holder_->inside->generation; }
 implementation const& client::server_info() const noexcept { return holder_->inside->server_info; }
 std::string const& client::instructions() const noexcept { return holder_->inside->instructions; }
 raw_json const& client::server_capabilities() const noexcept { return holder_->inside->capabilities; }

@@ -13,7 +13,9 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <atomic>
 #include <map>
+#include <set>
 #include <thread>
 
 namespace wherry::inline v0::mcp {
@@ -44,6 +46,7 @@ struct call_plan {
   std::string name = {};
   std::vector<std::pair<std::string, std::string>> headers = {};
   request_options options = {};
+  bool opens = false;  ///< Part of how a connection begins: does not wait until it has.
 };
 
 }  // namespace detail
@@ -51,7 +54,7 @@ struct call_plan {
 struct client::impl : std::enable_shared_from_this<client::impl> {
   impl(std::unique_ptr<transport> t, client_options o, std::shared_ptr<detail::client_loop> l,
        detail::asio::any_io_executor e)
-      : loop(std::move(l)), executor(std::move(e)), options(std::move(o)), over(std::move(t)) {}
+      : loop(std::move(l)), executor(std::move(e)), options(std::move(o)), over(std::move(t)), pause(executor) {}
 
   std::shared_ptr<detail::client_loop> loop;  ///< Null when the executor is the caller's.
   detail::asio::any_io_executor executor;
@@ -59,6 +62,7 @@ struct client::impl : std::enable_shared_from_this<client::impl> {
   std::unique_ptr<transport> over;
 
   revision const* rev = nullptr;
+  std::atomic<revision const*> agreed{nullptr};  ///< What `rev` was when the connection had begun; from any thread.
   implementation server_info;
   std::string instructions;
   raw_json capabilities{"{}"};
@@ -77,6 +81,16 @@ struct client::impl : std::enable_shared_from_this<client::impl> {
   std::optional<error> gone;  ///< Why nothing can be sent any more.
   bool retried_revision = false;
 
+  // A connection that begins again (client_restart.cpp).
+  bool opened = false;                                    ///< It has begun, once.
+  std::atomic<std::uint64_t> generation{0};               ///< How often it has ended by itself since.
+  std::shared_ptr<detail::asio::steady_timer> reopening;  ///< While it begins again: cancelled at the end of that.
+  std::optional<error> ended_again;                       ///< Meanwhile.
+  detail::asio::steady_timer pause;                       ///< Before a further try.
+  std::size_t held_up = 0;                                ///< Requests that wait until it has begun.
+  bool watches = false;
+  std::set<std::string> watched;  ///< Resources.
+
   /// A list that is kept. `good_until` is in the past when it must be asked for again.
   struct kept_list {
     std::vector<std::string> items;
@@ -85,12 +99,26 @@ struct client::impl : std::enable_shared_from_this<client::impl> {
   std::map<std::string, kept_list, std::less<>> lists;  ///< By method.
 
   // ---- the connection (client.cpp)
+  /// Begins for the first time.
   task<result<void>> open_up();
+  /// Begins; in the era of `known` if that is not null.
+  task<result<void>> begin(revision const* known);
   task<result<void>> discover();
-  task<result<void>> handshake();
+  task<result<void>> handshake(revision const& asked);
+  /// Keeps what a server said about itself, the first time.
+  void keep_about(std::string_view capabilities_json, std::string_view answer, std::string_view about);
   void take(std::string text);
   void fail(std::string const& id, error why);
+  void fail_all(error const& why);
   void lose(error why);
+
+  // ---- beginning again (client_restart.cpp)
+  /// The connection has ended by itself.
+  void interrupt(error why);
+  task<void> reopen(std::chrono::milliseconds pause_time);
+  /// Waits until the connection has begun again, or will not.
+  task<result<void>> reopened();
+  void tell_of_everything();
 
   // ---- requests (client.cpp)
   std::string meta_json(std::string_view given, std::string_view progress_token) const;
@@ -109,6 +137,7 @@ struct client::impl : std::enable_shared_from_this<client::impl> {
   task<void> answer_request(std::string id, std::string method, std::string params);
 
   // ---- lists (client_lists.cpp)
+  task<result<void>> watch(std::vector<std::string> uris);
   task<result<std::vector<std::string>>> list(std::string method, std::string member_name);
 };
 

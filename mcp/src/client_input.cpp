@@ -161,6 +161,7 @@ task<result<std::string>> client::impl::answer_all(std::string requests) {
 
 task<void> client::impl::answer_request(std::string id, std::string method, std::string params) {
   auto const self = shared_from_this();
+  auto const asked_by = generation.load();
   auto answered = co_await answer(method, std::move(params));
   outgoing message{.text = {}, .rev = rev};
   if (answered)
@@ -168,7 +169,7 @@ task<void> client::impl::answer_request(std::string id, std::string method, std:
   else
     message.text =
         rpc_error(id, is_rpc_error(answered.error()) ? answered.error().code.value() : -1, answered.error().message);
-  if (!gone) over->send(std::move(message));
+  if (!gone && asked_by == generation) over->send(std::move(message));  // ids of another start are its own
 }
 
 }  // namespace wherry::inline v0::mcp

@@ -187,13 +187,18 @@ task<result<std::vector<std::string>>> complete(std::shared_ptr<client::impl> c,
   co_return values;
 }
 
-task<result<void>> watch(std::shared_ptr<client::impl> c, std::vector<std::string> uris) {
-  if (!c->rev->stateless) {
+}  // namespace
+
+task<result<void>> client::impl::watch(std::vector<std::string> uris) {
+  auto const self = shared_from_this();
+  watches = true;  // also after the server was started again
+  watched.insert(uris.begin(), uris.end());
+  if (!rev->stateless) {
     for (auto const& uri : uris) {
       call_plan plan{.method = "resources/subscribe", .params = "{"};
       put_string(plan.params, "uri", uri);
       plan.params += '}';
-      auto done = co_await c->exchange(std::move(plan));
+      auto done = co_await exchange(std::move(plan));
       if (!done) co_return std::move(done).error();
     }
     co_return result<void>{};
@@ -210,13 +215,15 @@ task<result<void>> watch(std::shared_ptr<client::impl> c, std::vector<std::strin
   plan.options.time = std::chrono::hours(24 * 365);
   // The stream stays open for as long as the client lives; it ends with it.
   asio::co_spawn(
-      c->executor,
+      executor,
       [](std::shared_ptr<client::impl> inside, call_plan listen) -> task<void> {
         co_await inside->exchange(std::move(listen));
-      }(c, std::move(plan)),
+      }(self, std::move(plan)),
       [](std::exception_ptr) {});
   co_return result<void>{};
 }
+
+namespace {
 
 // ---------------------------------------------------------------- skills
 
@@ -353,7 +360,7 @@ task<result<std::vector<std::string>>> client::async_complete(raw_json ref, std:
 }
 task<result<void>> client::async_watch(std::vector<std::string> uris) const {
   auto const h = holder_;
-  auto done = co_await run_there(h->inside->executor, watch(h->inside, std::move(uris)));
+  auto done = co_await run_there(h->inside->executor, h->inside->watch(std::move(uris)));
   co_return done;
 }
 task<result<std::vector<remote_skill>>> client::async_skills() const {

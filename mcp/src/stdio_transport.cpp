@@ -33,9 +33,11 @@ struct child_link : std::enable_shared_from_this<child_link> {
   std::size_t queued_bytes = 0;
   asio::steady_timer bell;
   bool over = false;
+  bool given_up = false;  ///< By us: it is over, though the child may live.
 
   void end(error why) {
     if (std::exchange(over, true)) return;
+    given_up = why.is(errc::limit_reached) || why.is(errc::deadline_exceeded);
     bell.cancel();
     auto const tail = child->error_text();
     if (!tail.empty()) {
@@ -92,11 +94,19 @@ struct child_link : std::enable_shared_from_this<child_link> {
       end(std::move(why));
     }
   }
+
+  /// Nobody listens any more.
+  task<void> stop(std::shared_ptr<child_link> /*kept alive*/) {
+    events = {};
+    over = true;
+    bell.cancel();
+    co_await child->async_stop();
+  }
 };
 
 class stdio_transport final : public transport {
  public:
-  explicit stdio_transport(stdio_server to) : to_(std::move(to)) {}
+  explicit stdio_transport(stdio_server to) : to_(std::move(to)), schedule_(to_.restart) {}
   ~stdio_transport() override {
     if (!link_) return;
     link_->events = {};
@@ -106,6 +116,8 @@ class stdio_transport final : public transport {
 
   task<result<void>> async_open(transport_events events) override {
     auto const executor = co_await asio::this_coro::executor;
+    if (link_) co_await link_->stop(link_);
+    if (closed_) co_return error(errc::cancelled, "the connection was closed", "mcp.stdio", to_.command.front());
     child_options options;
     options.command = to_.command;
     options.directory = to_.directory;
@@ -133,17 +145,24 @@ class stdio_transport final : public transport {
 
   bool forget(std::string const&) override { return false; }
 
+  std::optional<std::chrono::milliseconds> reopens(error& why) override {
+    if (!link_ || link_->given_up) return std::nullopt;
+    auto const pause = schedule_.ended(std::chrono::steady_clock::now());
+    if (!pause && to_.restart.restarts_max > 0)
+      why.message += "; it was started again " + std::to_string(schedule_.restarts_in_window()) + " times within " +
+                     std::to_string(to_.restart.window.count()) + " ms and is given up";
+    return pause;
+  }
+
   task<void> async_close() override {
-    auto const link = link_;
-    if (!link || !link->child) co_return;
-    link->events = {};
-    link->over = true;
-    link->bell.cancel();
-    co_await link->child->async_stop();
+    closed_ = true;
+    if (link_) co_await link_->stop(link_);
   }
 
  private:
   stdio_server to_;
+  restart_schedule schedule_;
+  bool closed_ = false;
   std::shared_ptr<child_link> link_;
 };
 

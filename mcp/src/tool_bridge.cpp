@@ -53,9 +53,12 @@ std::string local_name(std::string const& remote, std::string const& prefix) {
   return name;
 }
 
-task<result<std::string>> call_remote(std::shared_ptr<bridge> b, std::string name, std::string arguments,
-                                      tool_context context) {
-  // A list that is still good costs nothing; one that was announced to have changed is fetched again.
+/// At the definition, for one call: the server may be started again between the look and the call.
+constexpr int looks_max = 3;
+
+/// Fails unless the tool is listed as it was agreed to. A list that is still good costs nothing; one that was announced
+/// to have changed is fetched again.
+task<result<void>> look_at(std::shared_ptr<bridge> b, std::string name) {
   auto listed = co_await b->server.async_tools();
   if (!listed) co_return std::move(listed).error();
   auto const now = std::ranges::find(*listed, name, &remote_tool::name);
@@ -69,19 +72,30 @@ task<result<std::string>> call_remote(std::shared_ptr<bridge> b, std::string nam
                     "the server has changed the tool \"" + name +
                         "\" since it was agreed to; it is not called until it is agreed to again",
                     "mcp.tool_bridge", name);
+  co_return result<void>{};
+}
+
+task<result<std::string>> call_remote(std::shared_ptr<bridge> b, std::string name, std::string arguments,
+                                      tool_context context) {
   request_options how;
-  if (context.until != no_deadline) {
-    auto const left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(context.until - std::chrono::steady_clock::now());
-    how.time = std::max(left, std::chrono::milliseconds(1));
-  }
   if (!context.effect_key.empty()) how.meta.text = R"({"wherry/effectKey":")" + context.effect_key + "\"}";
-  raw_json given{std::move(arguments)};
-  auto done = co_await b->server.async_call(name, std::move(given), std::move(how));
-  if (!done) co_return std::move(done).error();
-  auto text = text_for_model(*done);
-  if (done->failed) co_return error(errc::tool_failed, std::move(text), "mcp.tool_bridge", name);
-  co_return text;
+  for (int look = 1;; ++look) {
+    how.generation = b->server.generation();
+    auto same = co_await look_at(b, name);
+    if (!same) co_return std::move(same).error();
+    if (context.until != no_deadline) {
+      auto const left =
+          std::chrono::duration_cast<std::chrono::milliseconds>(context.until - std::chrono::steady_clock::now());
+      how.time = std::max(left, std::chrono::milliseconds(1));
+    }
+    raw_json given{arguments};
+    auto done = co_await b->server.async_call(name, std::move(given), how);
+    if (!done && done.error().is(errc::conflict) && look < looks_max) continue;
+    if (!done) co_return std::move(done).error();
+    auto text = text_for_model(*done);
+    if (done->failed) co_return error(errc::tool_failed, std::move(text), "mcp.tool_bridge", name);
+    co_return text;
+  }
 }
 
 result<wherry::tool> make_tool(std::shared_ptr<bridge> b, remote_tool const& t) {
@@ -252,6 +266,7 @@ struct mcp_server::impl {
       to.command = words_of(where);
       to.directory = options.directory;
       to.environment = options.environment;
+      to.restart = options.restart;
       return mcp::client::connect(to, options.client);
     }();
     if (made) connected = *made;

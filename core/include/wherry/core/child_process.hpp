@@ -100,7 +100,14 @@ struct restart_policy {
   std::chrono::milliseconds first_delay{
       200};  ///< Before the first restart; doubled for each further one in the window.
   std::chrono::milliseconds delay_max{10'000};
+
+  /// A child that ended stays ended.
+  static constexpr restart_policy never() noexcept;
+  /// Started again after each end of its own, within the bounds above.
+  static constexpr restart_policy on_exit() noexcept;
 };
+constexpr restart_policy restart_policy::never() noexcept { return {.restarts_max = 0}; }
+constexpr restart_policy restart_policy::on_exit() noexcept { return {}; }
 
 /// Decides about restarts. No I/O, no clock of its own.
 class restart_schedule {

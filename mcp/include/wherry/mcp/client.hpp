@@ -17,6 +17,7 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -58,8 +59,9 @@ struct client_options {
   std::optional<std::vector<root>> roots = {};  ///< Absent: the server is not told any.
 
   std::function<void(severity, std::string_view logger, raw_json const& data)> log = {};
-  std::optional<severity> log_from = {};                    ///< Least level the server should send.
-  std::function<void(std::string_view what)> changed = {};  ///< "tools", "prompts", "resources" or a URI.
+  std::optional<severity> log_from = {};  ///< Least level the server should send.
+  /// "tools", "prompts", "resources" or a URI. Told of all of them when the server was started again.
+  std::function<void(std::string_view what)> changed = {};
 
   /// Where the client runs. Unset: a thread of its own, shared by all such clients.
   boost::asio::any_io_executor executor = {};
@@ -106,6 +108,9 @@ struct request_options {
   std::optional<std::chrono::milliseconds> time = {};  ///< In place of request_time and request_time_max.
   std::function<void(double done, std::optional<double> total, std::string_view message)> progress = {};
   raw_json meta = {};  ///< Members of `_meta` to send along, an object.
+  /// Only while this is client::generation(): a call that rests on what an earlier start of the server said is not made
+  /// (errc::conflict).
+  std::optional<std::uint64_t> generation = {};
 };
 
 /// A connection to a server. A cheap handle; copies share it, and it ends when the last of them goes, or with close().
@@ -115,6 +120,12 @@ struct request_options {
 /// errc::cancelled; errc::io_failed when the server or the way to it is gone (the message says what it wrote to
 /// standard error last); errc::parse_error for answers that make no sense; errc::queue_full. The blocking forms fail
 /// with errc::would_block_loop on a thread that runs an event loop.
+///
+/// A server that is a child process and ended by itself is started again when stdio_server::restart says so. Calls
+/// under way then fail with errc::io_failed: whether they were carried out is not known, so none is sent twice. Calls
+/// made from there on wait, within their time, until the server is back and has agreed on a revision of the same era;
+/// kept lists are asked for anew, what was watched is watched again, and client_options::changed hears of everything.
+/// When the policy allows no further start, this and every later call fails with errc::io_failed.
 class client {
  public:
   static task<result<client>> async_connect(std::unique_ptr<transport> over, client_options options = {});
@@ -126,11 +137,13 @@ class client {
     return connect(make_http_transport(to), std::move(options));
   }
 
-  // What was agreed.
+  // What was agreed. A server that was started again may have agreed on another revision; the rest is as it was first.
   revision const& protocol() const noexcept;
   implementation const& server_info() const noexcept;
   std::string const& instructions() const noexcept;
   raw_json const& server_capabilities() const noexcept;
+  /// How many times the server has ended by itself and was to be started again.
+  std::uint64_t generation() const noexcept;
 
   /// All tools, all pages. Kept for as long as the server allows (ttlMs) and nothing is heard of a change.
   /// Tools whose x-mcp-header annotations are not allowed are left out, as the protocol demands.

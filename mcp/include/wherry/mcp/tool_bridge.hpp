@@ -40,10 +40,10 @@ struct bridge_options {
 /// A server's tools. Schemas that cannot be used are refused, not believed.
 ///
 /// Arguments are checked against the schema that was listed before anything is sent. Once the server says that its
-/// tools have changed, the next call looks: a tool whose definition is no longer the agreed one is not called any more,
-/// and its failed result says so. The effect key of a writing call goes along as `_meta["wherry/effectKey"]`. Fails
-/// with: as client::tools; errc::schema_unsupported naming the tool; errc::denied naming the tools whose definitions
-/// have changed, when none is left.
+/// tools have changed, or was started again, the next call looks: a tool whose definition is no longer the agreed one
+/// is not called any more, and its failed result says so. The effect key of a writing call goes along as
+/// `_meta["wherry/effectKey"]`. Fails with: as client::tools; errc::schema_unsupported naming the tool; errc::denied
+/// naming the tools whose definitions have changed, when none is left.
 task<result<std::vector<wherry::tool>>> async_remote_tools(client of, bridge_options options = {});
 result<std::vector<wherry::tool>> remote_tools(client of, bridge_options options = {});
 
@@ -61,6 +61,7 @@ struct mcp_server_options {
   mcp::http_server_address http = {};  ///< For a URL: fields, authorisation; its url is set.
   std::string directory = {};          ///< For a command.
   std::vector<std::pair<std::string, std::string>> environment = {};
+  restart_policy restart = restart_policy::never();  ///< For a command: of a server that ended by itself.
 };
 
 /// A server an agent takes tools from: a command line (split at spaces; quotes keep them together; no shell) or an

@@ -49,6 +49,9 @@ class transport {
   virtual bool forget(std::string const& id) = 0;
   /// A handshake was made: the server may now speak first.
   virtual void opened_session() {}
+  /// After `closed`, or an async_open that failed since: how long to wait before async_open may be tried again.
+  /// nullopt: it may not, the connection is over; `why`, the reason of the end, then also says so.
+  virtual std::optional<std::chrono::milliseconds> reopens(error& /*why*/) { return std::nullopt; }
   virtual task<void> async_close() = 0;
 };
 
@@ -60,6 +63,9 @@ struct stdio_server {
   std::function<void(std::string_view)> on_error_output = {};
   std::chrono::milliseconds write_time{30'000};  ///< A server that does not read for so long is given up.
   std::size_t message_bytes_max = std::size_t{16} << 20;
+  /// Of a child that ended by itself after a client had connected. One that we gave up (it took nothing for write_time,
+  /// it sent too much) is not started again.
+  restart_policy restart = restart_policy::never();
 };
 
 /// A server at a URL.
