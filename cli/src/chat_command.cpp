@@ -241,7 +241,7 @@ next_line conversation::show_memory(std::string const&) {
   }
   for (auto const& r : *some)
     if (!r.superseded_at) live.push_back(r);
-  tell(std::to_string(live.size()) + " records" + (live.size() > shown_max ? ", the newest:" : ""));
+  tell(counted(live.size(), "record") + (live.size() > shown_max ? ", the newest:" : ""));
   for (auto const& r : std::span(live).last(std::min(live.size(), shown_max)))
     tell("  " + one_line(r.kind, 12) + ": " + one_line(r.text, 100));
   for (auto const& line : learner_->told()) tell(line);

@@ -568,7 +568,7 @@ int run_command_line(int argc, char** argv) {
   try {
     line.app().parse(argc, argv);
   } catch (CLI::CallForHelp const&) {
-    put_raw(deepest(line.app()).help());
+    put_raw(line.app().help());  // of the command that was named, with its whole name
     return exit_ok;
   } catch (CLI::CallForVersion const& version) {
     put_raw(std::string(version.what()) + '\n');

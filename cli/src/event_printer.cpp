@@ -15,10 +15,6 @@ std::string label(std::string_view word) {
   return "  " + std::string(word) + std::string(label_columns - std::min(label_columns, word.size()), ' ');
 }
 
-std::string counted(std::size_t n, std::string const& noun) {
-  return std::to_string(n) + ' ' + noun + (n == 1 ? "" : "s");
-}
-
 }  // namespace
 
 void event_printer::take(run_event const& event) {

@@ -84,13 +84,13 @@ int memory_stats_command(settings const& given) {
   if (!scope) return report(scope.error(), as_json);
   std::map<std::string, std::size_t> kinds;
   std::size_t records = 0, ended = 0, bytes = 0;
-  auto const counted = each_record(*scope, [&](record const& r) {
+  auto const walked = each_record(*scope, [&](record const& r) {
     ++records;
     ended += r.superseded_at != 0;
     bytes += r.text.size();
     ++kinds[r.kind];
   });
-  if (!counted) return report(counted.error(), as_json);
+  if (!walked) return report(walked.error(), as_json);
   auto const sessions = scope->sessions();
   if (!sessions) return report(sessions.error(), as_json);
   json j;
@@ -104,8 +104,8 @@ int memory_stats_command(settings const& given) {
     put_raw(to_text(j) + '\n');
     return exit_ok;
   }
-  put(std::to_string(records) + " records (" + std::to_string(ended) + " ended by newer ones), " +
-      std::to_string(bytes) + " bytes of text, " + std::to_string(sessions->size()) + " sessions\n");
+  put(counted(records, "record") + " (" + std::to_string(ended) + " ended by newer ones), " + counted(bytes, "byte") +
+      " of text, " + counted(sessions->size(), "session") + '\n');
   for (auto const& [kind, count] : kinds) put("  " + std::to_string(count) + "  " + kind + '\n');
   return exit_ok;
 }
@@ -130,9 +130,9 @@ int memory_verify_command(settings const& given) {
     j["repaired"] = found->repaired;
     put_raw(to_text(j) + '\n');
   } else {
-    put(std::to_string(found->scopes) + " scopes, " + std::to_string(found->sessions) + " sessions, " +
-        std::to_string(found->events) + " events, " + std::to_string(found->records) + " records, " +
-        std::to_string(found->postings) + " postings, " + std::to_string(found->vectors) + " vectors\n");
+    put(counted(found->scopes, "scope") + ", " + counted(found->sessions, "session") + ", " +
+        counted(found->events, "event") + ", " + counted(found->records, "record") + ", " +
+        counted(found->postings, "posting") + ", " + counted(found->vectors, "vector") + '\n');
     for (auto const& problem : found->problems) put("problem: " + problem + '\n');
     put(found->problems.empty() ? "all is well\n" : std::to_string(found->repaired) + " mended\n");
   }
@@ -168,8 +168,8 @@ int memory_erase_command(settings const& given) {
     j["places"] = receipt->places;
     put_raw(to_text(j) + '\n');
   } else {
-    put("erased " + std::to_string(receipt->records) + " records, " + std::to_string(receipt->sessions) +
-        " sessions, " + std::to_string(receipt->items) + " items; receipt " + receipt->id.text() + '\n');
+    put("erased " + counted(receipt->records, "record") + ", " + counted(receipt->sessions, "session") + ", " +
+        counted(receipt->items, "item") + "; receipt " + receipt->id.text() + '\n');
   }
   return exit_ok;
 }

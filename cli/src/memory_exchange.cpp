@@ -251,8 +251,8 @@ int memory_import_command(settings const& given) {
   j["events"] = into.events;
   j["known_events"] = into.known_events;
   put(as_json ? to_text(j) + '\n'
-              : std::to_string(into.records) + " records, " + std::to_string(into.items) + " items, " +
-                    std::to_string(into.events) + " events of sessions\n");
+              : counted(into.records, "record") + ", " + counted(into.items, "item") + ", " +
+                    counted(into.events, "event") + " of sessions\n");
   return exit_ok;
 }
 

@@ -40,7 +40,7 @@ int memory_ingest_command(settings const& given) {
     j["replaced"] = done->replaced;
     all.push_back(std::move(j));
     if (!as_json)
-      put(place + path + ": " + std::to_string(done->chunks) + " chunks" +
+      put(place + path + ": " + counted(done->chunks, "chunk") +
           (done->replaced ? ", in place of " + std::to_string(done->replaced) : "") + '\n');
   }
   if (as_json) put_raw(to_text(all) + '\n');

@@ -72,6 +72,10 @@ std::string harmless(std::string_view text) {
   return out;
 }
 
+std::string counted(std::size_t n, std::string_view what) {
+  return std::to_string(n) + ' ' + std::string(what) + (n == 1 ? "" : "s");
+}
+
 std::string one_line(std::string_view text, std::size_t columns_max) {
   std::string const clean = harmless(text);
   std::string out;

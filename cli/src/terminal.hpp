@@ -30,6 +30,9 @@ std::string harmless(std::string_view text);
 /// The same on one line of at most `columns_max` code points; what is cut shows as "…".
 std::string one_line(std::string_view text, std::size_t columns_max);
 
+/// "1 record", "2 records": a number and what is counted, for words that take an s.
+std::string counted(std::size_t n, std::string_view what);
+
 /// Columns of the terminal behind standard error; 80 when unknown.
 std::size_t terminal_columns() noexcept;
 

@@ -100,6 +100,18 @@ TEST_CASE("a wrong command line is one sentence, what to look at, and exit code 
   }
 }
 
+TEST_CASE("help names a command by all its words", "[unit]") {
+  for (auto const& words : {std::vector<std::string>{"ask"}, {"memory"}, {"memory", "search"}, {"mcp", "serve"}}) {
+    auto line = words;
+    line.emplace_back("--help");
+    auto const help = wherry_test::wherry(line);
+    std::string name = "wherry";
+    for (auto const& word : words) name += ' ' + word;
+    CHECK(help.code == 0);
+    CHECK_THAT(help.out, ContainsSubstring("Usage: " + name + " ["));
+  }
+}
+
 TEST_CASE("what the world refuses is exit code 1, also as JSON", "[unit]") {
   temp_dir const folder;
   auto const store = (folder.path() / "none").string();

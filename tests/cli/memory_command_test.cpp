@@ -166,7 +166,7 @@ TEST_CASE("pages of the web and PDF are read in; what cannot be read is told, th
   auto const none = ingest({pdf, page}, "/nowhere");
   CHECK(none.code == 1);
   CHECK(none.err.find("install poppler-utils") != std::string::npos);
-  CHECK(none.out.find("[2/2] " + page + ": 1 chunks") != std::string::npos);
+  CHECK(none.out.find("[2/2] " + page + ": 1 chunk\n") != std::string::npos);
 
   std::ofstream(program) << "#!/bin/sh\nprintf 'Reef early.\\n\\f\\f%s\\n\\f' \"$4\"\n";
   std::filesystem::permissions(program, std::filesystem::perms::owner_all);
