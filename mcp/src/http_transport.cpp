@@ -1,5 +1,6 @@
 // A server at a URL: every message is a POST of its own, and what comes back about a request comes with its answer. In
-// the handshake era there is a stream beside (GET), and a stream that breaks off is taken up again.
+// the handshake era there is a stream beside (GET), and a stream that breaks off is taken up again. A server of
+// 2024-11-05 (HTTP+SSE) takes messages at a place it names, and answers all of them by one stream.
 
 #include <wherry/mcp/content.hpp>
 #include <wherry/mcp/json_rpc.hpp>
@@ -28,6 +29,7 @@ namespace {
 
 constexpr auto retry_default = std::chrono::milliseconds(1000);
 constexpr auto retry_max = std::chrono::milliseconds(30'000);
+constexpr std::size_t body_bytes_max = std::size_t{16} << 20;  // of an answer
 
 struct http_link : std::enable_shared_from_this<http_link> {
   http_link(http_server_address a, asio::any_io_executor e)
@@ -48,6 +50,7 @@ struct http_link : std::enable_shared_from_this<http_link> {
   transport_events events;
   std::string session;
   revision const* rev = nullptr;
+  std::string messages_url;  ///< Of a server of 2024-11-05: where messages go.
   std::map<std::string, std::shared_ptr<asio::cancellation_signal>> open;  ///< Requests under way, by id.
   std::shared_ptr<asio::cancellation_signal> listening;
   bool over = false;
@@ -174,8 +177,61 @@ struct http_link : std::enable_shared_from_this<http_link> {
     co_return from;
   }
 
-  task<void> post(std::shared_ptr<http_link> /*kept alive*/, outgoing message) {
+  // ---- HTTP+SSE of 2024-11-05
+
+  error no_old_stream(errc code, std::string what) const { return {code, std::move(what), "mcp.http", to.url}; }
+
+  /// Takes the server for one of 2024-11-05: a stream that begins by saying where messages go, on the same origin.
+  /// Fails with: errc::unsupported when there is no such stream; errc::parse_error; errc::denied for another origin.
+  task<result<void>> open_old_stream(deadline until) {
+    auto r = request("GET");
+    r.fields.set("Accept", "text/event-stream");
+    auto stream = co_await open_stream(std::move(r), until);
+    if (!stream) co_return std::move(stream).error();
+    if (stream->status() != 200 || !stream->fields().get("Content-Type").starts_with("text/event-stream"))
+      co_return no_old_stream(errc::unsupported, "the server offers no stream");
+    auto const own = url::parse(to.url);
+    auto const from = url::parse(stream->url());
+    auto const events_of = std::make_shared<sse_stream>(std::move(*stream));
+    auto const first = co_await events_of->async_next(until);
+    if (!first) co_return first.error();
+    if (!*first || (*first)->type != "endpoint")
+      co_return no_old_stream(errc::parse_error, "the server's stream does not begin by saying where messages go");
+    auto const place = from ? from->resolve((*first)->data) : from;
+    if (!own || !place) co_return no_old_stream(errc::parse_error, "the server sends messages to a place that is none");
+    if (place->origin() != own->origin() || from->origin() != own->origin())
+      co_return no_old_stream(errc::denied, "the server sends messages to another origin, " + place->origin());
+    messages_url = place->text();
+    listening = std::make_shared<asio::cancellation_signal>();
+    asio::co_spawn(executor, read_old_stream(shared_from_this(), events_of),
+                   asio::bind_cancellation_slot(listening->slot(), [kept = listening](std::exception_ptr) {}));
+    co_return result<void>{};
+  }
+
+  /// All answers come here; when it ends, so does the connection.
+  task<void> read_old_stream(std::shared_ptr<http_link> /*kept alive*/, std::shared_ptr<sse_stream> events_of) {
+    error why(errc::io_failed, "the server ended its stream", "mcp.http", to.url);
+    for (;;) {
+      auto event = co_await events_of->async_next();
+      if (over) co_return;
+      if (!event) why.message = "the server's stream broke off: " + event.error().message;
+      if (!event || !*event) break;
+      if (!(*event)->data.empty()) deliver(std::move((*event)->data));
+    }
+    if (events.closed) events.closed(std::move(why));
+  }
+
+  /// Whether an answer may be that of a server that knows nothing but HTTP+SSE. Later ones answer with a message.
+  bool may_be_old(outgoing const& message, int status, result<std::string> const& body) const {
+    return message.method == "initialize" && messages_url.empty() &&
+           (status == 400 || status == 404 || status == 405) && (!body || !read_rpc(*body));
+  }
+
+  // ---- sending
+
+  http_request post_of(outgoing const& message) const {
     auto r = request("POST");
+    if (!messages_url.empty()) r.url = messages_url;
     r.fields.set("Content-Type", "application/json");
     r.fields.set("Accept", "application/json, text/event-stream");
     if (message.rev) r.fields.set("MCP-Protocol-Version", message.rev->name);
@@ -184,8 +240,13 @@ struct http_link : std::enable_shared_from_this<http_link> {
       if (!message.name.empty()) r.fields.set("Mcp-Name", header_text(message.name));
     }
     for (auto const& [name, value] : message.headers) r.fields.set(name, value);
-    r.body = std::move(message.text);
+    r.body = message.text;
+    return r;
+  }
+
+  task<void> post(std::shared_ptr<http_link> self, outgoing message) {
     auto const& id = message.id;
+    auto r = post_of(message);
     auto stream = co_await open_stream(std::move(r), message.until);
     if (!stream) {
       fail(id, stream.error());
@@ -195,7 +256,8 @@ struct http_link : std::enable_shared_from_this<http_link> {
       session = std::string(*given);
     auto const type = stream->fields().get("Content-Type");
     auto const status = stream->status();
-    if (status == 200 && type.starts_with("text/event-stream")) {
+    bool const by_old_stream = !messages_url.empty() && status >= 200 && status < 300;
+    if (status == 200 && type.starts_with("text/event-stream") && !by_old_stream) {
       auto end = co_await read_events(std::move(*stream), id, message.until);
       bool const handshake = !message.rev || !message.rev->stateless;
       if (!end.answered && !id.empty() && handshake) end = co_await resume(std::move(end), id, message.until);
@@ -203,19 +265,31 @@ struct http_link : std::enable_shared_from_this<http_link> {
         fail(id, end.why.value_or(error(errc::io_failed, "the server's answer broke off", "mcp.http", to.url)));
       co_return;
     }
-    constexpr std::size_t body_max = std::size_t{16} << 20;
-    auto body = co_await stream->async_rest(body_max, message.until);
-    if (id.empty()) co_return;
-    if (!body) {
+    auto body = co_await stream->async_rest(body_bytes_max, message.until);
+    if (may_be_old(message, status, body)) {
+      auto const old = co_await open_old_stream(message.until);
+      if (old) {
+        co_await post(std::move(self), std::move(message));  // once: messages_url is set
+        co_return;
+      }
+      if (!old.error().is(errc::unsupported)) {
+        fail(id, old.error());
+        co_return;
+      }
+    }
+    if (id.empty() || by_old_stream) co_return;
+    if (!body)
       fail(id, body.error());
-      co_return;
-    }
-    if (answers(*body, id)) {
+    else if (answers(*body, id))
       deliver(std::move(*body));
-      co_return;
-    }
+    else
+      fail(id, refusal(status, *body));
+  }
+
+  /// What an answer means that does not answer.
+  error refusal(int status, std::string const& body) const {
     error why(errc::io_failed, "the server answered " + std::to_string(status), "mcp.http", to.url);
-    if (auto const read = read_rpc(*body); read && read->kind == rpc_message::kind_type::error)
+    if (auto const read = read_rpc(body); read && read->kind == rpc_message::kind_type::error)
       why = make_rpc_error(
           static_cast<int>(integer_member(read->payload, "code").value_or(rpc_code::internal_error)),
           string_member(read->payload, "message").value_or("") + " (HTTP " + std::to_string(status) + ")",
@@ -227,7 +301,7 @@ struct http_link : std::enable_shared_from_this<http_link> {
       why = no_answer();
     else if (status == 401 || status == 403)
       why = error(errc::denied, "the server refused with " + std::to_string(status), "mcp.http", to.url);
-    fail(id, std::move(why));
+    return why;
   }
 
   /// The stream of what belongs to no request.
@@ -289,7 +363,7 @@ class http_transport final : public transport {
   }
 
   void opened_session() override {
-    if (link_->session.empty()) return;
+    if (link_->session.empty() || !link_->messages_url.empty()) return;
     link_->listening = std::make_shared<asio::cancellation_signal>();
     asio::co_spawn(
         link_->executor, link_->listen(link_),

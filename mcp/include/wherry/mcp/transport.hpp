@@ -68,7 +68,10 @@ struct stdio_server {
   restart_policy restart = restart_policy::never();
 };
 
-/// A server at a URL.
+/// A server at a URL: Streamable HTTP of both eras. One that answers `initialize` with 400, 404 or 405 and no message
+/// is then asked for the stream of HTTP+SSE (2024-11-05): its messages go where the first event says, which must be the
+/// same origin (else errc::denied), within connect_time; the end of that stream is the end of the connection
+/// (errc::io_failed).
 struct http_server_address {
   std::string url;
   http_fields fields = {};                         ///< Sent with every request.
