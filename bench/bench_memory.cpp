@@ -5,8 +5,7 @@
 //   bench_memory speed [--only recall|graph|open] [--vectors N] [--records N]
 //
 // --set changes a knob of recall (k1_short b_short k1_long b_long title phrase neighbour thread recency
-// own_words), to see what
-// each is worth. Exit status 1 when a bar does not hold.
+// own_words entity), to see what each is worth. Exit status 1 when a bar does not hold.
 
 #include "bench_memory.hpp"
 
@@ -28,7 +27,8 @@ void set(bench_memory::quality_options& o, std::string const& assignment) {
                                              {"neighbour", &o.tuning.neighbour_weight},
                                              {"thread", &o.tuning.thread_weight},
                                              {"recency", &o.boosts.recency},
-                                             {"own_words", &o.boosts.own_words}};
+                                             {"own_words", &o.boosts.own_words},
+                                             {"entity", &o.weights.entity}};
   auto const knob = knobs.find(assignment.substr(0, equals));
   if (knob == knobs.end() || equals == std::string::npos) {
     std::cerr << "bench_memory: no knob \"" << assignment << "\"\n";

@@ -14,6 +14,7 @@ struct quality_options {
   std::string only = {};  ///< One data set, else all.
   wherry::text_tuning tuning = {};
   wherry::recall_boosts boosts = {};
+  wherry::recall_weights weights = {};
 };
 bool quality(std::filesystem::path const& directory, quality_options const& o);
 

@@ -66,6 +66,7 @@ std::vector<std::string> ranked(scope_handle const& scope, std::string const& qu
   recall_query query{.text = question, .limit = limit};
   query.text_options = o.tuning;
   query.boosts = o.boosts;
+  query.weights = o.weights;
   query.newest_first = newest_first;
   std::vector<std::string> out;
   for (auto const& hit : scope.recall(query).value().hits) out.push_back(hit.record.tags.front().value);

@@ -27,7 +27,7 @@ bool recall_speed(std::filesystem::path const& directory) {
     tx.commit(wherry::durability::os).value();
   }
   auto const filled = filling.wall();
-  std::vector<double> text_ms, both_ms;
+  std::vector<double> text_ms, named_ms, both_ms;
   for (std::uint64_t q = 0; q < questions + 20; ++q) {
     recall_query query{.limit = 10};
     for (std::uint32_t i = 0; i < 5; ++i) (query.text += word(50'000'000 + q, i)) += ' ';
@@ -37,6 +37,16 @@ bool recall_speed(std::filesystem::path const& directory) {
       if (q >= 20) into.push_back(watch.wall() * 1e3);  // the first ones fill what is kept in memory
     };
     timed(text_ms);
+    auto const plain = query;
+    query.text = "about";
+    for (std::uint32_t i = 0; i < 5; ++i) {
+      auto name = word(50'000'000 + q, i);
+      name.front() = static_cast<char>(std::toupper(name.front()));
+      (query.text += ' ') += name + ',';
+    }
+    query.weights.entity = 1;
+    timed(named_ms);
+    query = plain;
     query.vectors = {{"m", vector_of(50'000'000 + q)}};
     timed(both_ms);
   }
@@ -44,6 +54,8 @@ bool recall_speed(std::filesystem::path const& directory) {
   std::printf("recall in a scope of %zu records (filled in %.1f s)\n", records, filled);
   std::printf("  text p50 %.2f ms p99 %.2f ms; text + exact scan of %zu-d p50 %.2f ms p99 %.2f ms (bars: 1.5, 6)\n",
               percentile(text_ms, 0.5), percentile(text_ms, 0.99), width, p50, p99);
+  std::printf("  text + entities of five names p50 %.2f ms p99 %.2f ms\n", percentile(named_ms, 0.5),
+              percentile(named_ms, 0.99));
   std::printf("  memory of the process grew by %.0f MB for them\n",
               static_cast<double>(resident_bytes() - before) / 1e6);
   return verdict(p50 <= 1.5 && p99 <= 6);

@@ -21,6 +21,7 @@ class analyser_pool {
       if (lent_) pool_->give_back(std::move(lent_));
     }
     text_analyser const* operator->() const { return lent_.get(); }
+    text_analyser const& operator*() const { return *lent_; }
 
    private:
     analyser_pool* pool_;

@@ -1,3 +1,4 @@
+#include "entity_search.hpp"
 #include "recall_fusion.hpp"
 #include "recall_news.hpp"
 #include "scope_state.hpp"
@@ -35,6 +36,10 @@ std::optional<error> refuse(recall_query const& q) {
                    std::to_string(recall_text_bytes_max));
   if (!is_valid_utf8(q.text)) return refused("a recall's text is not UTF-8");
   if (q.text.empty() && q.vectors.empty()) return refused("a recall has neither text nor vector");
+  for (auto const weight : {q.weights.text, q.weights.vector, q.weights.entity})
+    if (!(weight >= 0 && weight <= recall_weight_max))
+      return refused("a recall's weight of an arm is not between 0 and " +
+                     std::to_string(static_cast<int>(recall_weight_max)));
   return std::nullopt;
 }
 
@@ -44,6 +49,21 @@ std::vector<std::string> words_in(text_found const& found, std::uint32_t number)
   for (std::size_t i = 0; i < found.terms.size(); ++i) {
     if (found.lists[i]->contains(number)) out.push_back(found.terms[i]);
   }
+  return out;
+}
+
+/// The entities of the question that a record holds.
+std::vector<std::string> entities_in(entity_found const& found, std::uint32_t number) {
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < found.entities.size(); ++i)
+    if (std::binary_search(found.records[i].begin(), found.records[i].end(), number)) out.push_back(found.entities[i]);
+  return out;
+}
+
+std::vector<std::string> dates_in(std::vector<term_at> const& question) {
+  std::vector<std::string> out;
+  for (auto const& at : question)
+    if (at.term.front() == '@') out.push_back(at.term);
   return out;
 }
 
@@ -100,6 +120,8 @@ std::string explain(recall_hit const& hit) {
       for (auto const& word : hit.words) out += ' ' + word;
       if (hit.lent > 0) out += number_text("; %.0f %% lent", 100 * hit.lent);
     }
+    if (arm.name == "entity")
+      for (std::size_t i = 0; i < hit.entities.size(); ++i) out += (i ? ", " : ": ") + hit.entities[i];
     out += ')';
   }
   auto const factor = [&](char const* name, double value) {
@@ -126,6 +148,7 @@ result<recall_result> scope_handle::recall(recall_query const& q) const {
   recall_result out;
   std::vector<vector_arm> vector_arms;
   for (auto const& asked : q.vectors) {
+    if (q.weights.vector == 0) break;
     auto const set = state_->vectors_locked(asked.fingerprint);
     if (!set) return set.error();
     if (*set)
@@ -142,19 +165,32 @@ result<recall_result> scope_handle::recall(recall_query const& q) const {
   filter.now = store.options.time_source->now();
 
   text_found text;
+  entity_found entities;
   std::vector<arm_hits> arms;
-  if (!q.text.empty()) {
-    auto found = search_text(store, *index, totals, store.analysers.borrow()->question(q.text), filter, q.text_options,
-                             text_hits_per_hit * q.limit + text_hits_min);
-    if (!found) return found.error();
-    text = std::move(*found);
-    arm_hits arm{.name = "text"};
-    for (auto const& hit : text.hits) arm.hits.push_back({hit.number, hit.score});
-    arms.push_back(std::move(arm));
+  if (!q.text.empty() && q.weights.text + q.weights.entity > 0) {
+    auto const analyser = store.analysers.borrow();
+    auto const question = analyser->question(q.text);
+    if (q.weights.text > 0) {
+      auto found = search_text(store, *index, totals, question, filter, q.text_options,
+                               text_hits_per_hit * q.limit + text_hits_min);
+      if (!found) return found.error();
+      text = std::move(*found);
+      arm_hits arm{.name = "text", .weight = q.weights.text};
+      for (auto const& hit : text.hits) arm.hits.push_back({hit.number, hit.score});
+      arms.push_back(std::move(arm));
+    }
+    if (q.weights.entity > 0) {
+      auto found = search_entities(store, *index, totals, *analyser, q.text, dates_in(question), filter);
+      if (!found) return found.error();
+      entities = std::move(*found);
+      entities.arm.weight = q.weights.entity;
+      if (!entities.arm.hits.empty()) arms.push_back(entities.arm);
+    }
   }
   for (auto const& [set, asked] : vector_arms) {
     auto found = search_vectors(*set, asked, filter, *index, q.limit, out);
     if (!found) return found.error();
+    found->weight = q.weights.vector;
     arms.push_back(std::move(*found));
   }
   auto const fused = fuse(arms, index->records(), q);
@@ -177,10 +213,11 @@ result<recall_result> scope_handle::recall(recall_query const& q) const {
     hit.proof = candidate.proof;
     hit.origin = candidate.origin;
     hit.arms = arms_of(arms, candidate);
-    if (!q.text.empty()) {
+    hit.entities = entities_in(entities, candidate.number);
+    if (!q.text.empty() && q.weights.text > 0) {
       hit.words = words_in(text, candidate.number);
-      if (auto const rank = candidate.ranks[0]; rank > 0) {
-        auto const& scored = text.hits[rank - 1];
+      if (auto const place = candidate.places[0]; place > 0) {
+        auto const& scored = text.hits[place - 1];
         hit.lent = scored.score > 0 ? 1 - scored.own / scored.score : 0;
       }
     }

@@ -35,6 +35,11 @@ void weigh(std::vector<fused_hit>& hits, std::vector<known_record> const& record
   }
 }
 
+double rank_of(arm_hits const& arm, std::size_t place) {
+  auto const rank = arm.hits[place].rank;
+  return rank > 0 ? rank : static_cast<double>(place + 1);
+}
+
 }  // namespace
 
 fused_hits fuse(std::vector<arm_hits> const& arms, std::vector<known_record> const& records, recall_query const& q) {
@@ -45,10 +50,10 @@ fused_hits fuse(std::vector<arm_hits> const& arms, std::vector<known_record> con
     for (std::size_t i = 0; i < count; ++i) {
       auto const& found = arms[a].hits[i];
       auto const [at, fresh] = place.emplace(found.number, out.best.size());
-      if (fresh) out.best.push_back({.number = found.number, .ranks = std::vector<std::size_t>(arms.size(), 0)});
+      if (fresh) out.best.push_back({.number = found.number, .places = std::vector<std::size_t>(arms.size(), 0)});
       auto& hit = out.best[at->second];
-      hit.ranks[a] = i + 1;
-      hit.score += arms.size() == 1 ? found.score : 1 / (reciprocal_rank_constant + static_cast<double>(i + 1));
+      hit.places[a] = i + 1;
+      hit.score += arms.size() == 1 ? found.score : arms[a].weight / (reciprocal_rank_constant + rank_of(arms[a], i));
     }
     out.candidates = std::max(out.candidates, arms[a].hits.size());
   }
@@ -67,8 +72,10 @@ fused_hits fuse(std::vector<arm_hits> const& arms, std::vector<known_record> con
 std::vector<recall_arm> arms_of(std::vector<arm_hits> const& arms, fused_hit const& hit) {
   std::vector<recall_arm> out;
   for (std::size_t a = 0; a < arms.size(); ++a)
-    if (auto const rank = hit.ranks[a]; rank > 0)
-      out.push_back({.name = arms[a].name, .rank = rank, .score = arms[a].hits[rank - 1].score});
+    if (auto const place = hit.places[a]; place > 0)
+      out.push_back({.name = arms[a].name,
+                     .rank = static_cast<std::size_t>(rank_of(arms[a], place - 1)),
+                     .score = arms[a].hits[place - 1].score});
   return out;
 }
 

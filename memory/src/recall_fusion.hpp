@@ -2,8 +2,8 @@
 // How what several arms found becomes one order. Pure.
 //
 // With one arm its own score stands, as a share of its best. With several, reciprocal ranks are added (Cormack, Clarke
-// and Buettcher, 2009), because the arms' measures cannot be compared; the sum too is taken as a share of the best.
-// Then each of the best is weighed by bounded factors.
+// and Buettcher, 2009), each times its arm's weight, because the arms' measures cannot be compared; the sum too is
+// taken as a share of the best. Then each of the best is weighed by bounded factors.
 
 #include "scope_index.hpp"
 
@@ -20,17 +20,19 @@ inline constexpr std::size_t weighed_min = 50;
 struct arm_hit {
   std::uint32_t number = 0;
   double score = 0;
+  double rank = 0;  ///< 0: its place, counted from 1.
 };
 /// What an arm found, best first.
 struct arm_hits {
   std::string name;
   std::vector<arm_hit> hits = {};
+  double weight = 1;
 };
 
 struct fused_hit {
   std::uint32_t number = 0;
   double score = 0;
-  std::vector<std::size_t> ranks = {};  ///< In each arm, from 1; 0: not found.
+  std::vector<std::size_t> places = {};  ///< In each arm, from 1; 0: not found.
   double recency = 1;
   double importance = 1;
   double proof = 1;

@@ -16,6 +16,8 @@ namespace wherry::inline v0 {
 inline constexpr std::size_t recall_limit_max = 1000;
 /// How many hits of an arm take part in the fusion of several.
 inline constexpr std::size_t recall_arm_hits_max = 200;
+/// Largest weight of an arm; the smallest is 0.
+inline constexpr double recall_weight_max = 100;
 /// Longest question, in bytes.
 inline constexpr std::size_t recall_text_bytes_max = std::size_t{64} << 10;
 
@@ -62,6 +64,15 @@ struct embedding {
 inline constexpr std::size_t vector_dimensions_max = 8192;
 inline constexpr std::size_t vector_generations_max = 16;
 
+/// How much a hit of each arm counts where several are fused. 0: the arm is not asked.
+struct recall_weights {
+  double text = 1;
+  double vector = 1;
+  /// Records that hold what the question names: people, places, identifiers, addresses, quantities, quotations, dates.
+  /// Off: on the data sets of docs/memory.md it finds nothing that the text arm lacks.
+  double entity = 0;
+};
+
 /// What to look for. Text, vectors or both.
 struct recall_query {
   std::string text = {};                ///< The question as it was asked.
@@ -78,13 +89,14 @@ struct recall_query {
   /// and no model's words), holding at least half of what made the older one a hit. Changes the order of what is
   /// returned, never what is returned.
   bool newest_first = true;
+  recall_weights weights = {};
 };
 
 /// How one arm saw a hit.
 struct recall_arm {
-  std::string name = {};  ///< "text", "vector".
-  std::size_t rank = 0;   ///< 1 is the first.
-  double score = 0;       ///< In the arm's own measure: BM25, cosine.
+  std::string name = {};  ///< "text", "vector", "entity".
+  std::size_t rank = 0;   ///< 1 is the first. Equals of the entity arm share the rank in their middle.
+  double score = 0;       ///< In the arm's own measure: BM25, cosine, the rarity of what it holds.
   friend bool operator==(recall_arm const&, recall_arm const&) = default;
 };
 
@@ -99,7 +111,8 @@ struct recall_hit {
   double importance = 1;
   double proof = 1;
   double origin = 1;
-  ulid ahead_of = {};  ///< Not zero: it was put before this older record on the same matter.
+  ulid ahead_of = {};                      ///< Not zero: it was put before this older record on the same matter.
+  std::vector<std::string> entities = {};  ///< What the question names and it holds, where the entity arm was asked.
 };
 
 /// The same in one line: "text 3 (7.12: caroline support group; 40 % lent), recency x1.03".
