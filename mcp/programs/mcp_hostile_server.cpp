@@ -5,6 +5,7 @@
 //     --handshake           speaks 2025-11-25 instead, and nothing before it was initialized
 //     --starts FILE         counts its starts in FILE, one byte each
 //     --changes             describes its tools by that count
+//     --promises            also lists tools with an output schema that their results do not keep to
 //     --fails-from N        ends at once from its start number N on
 //
 // Plain C++, so that it cannot fail in the ways it is there to test.
@@ -48,7 +49,7 @@ std::string reply(std::string const& id, std::string const& result) {
 }
 
 struct manners {
-  bool handshake = false, changes = false;
+  bool handshake = false, changes = false, promises = false;
   std::uintmax_t start = 1, fails_from = 1'000'000;
 
   manners(int argc, char** argv) {
@@ -56,6 +57,7 @@ struct manners {
       std::string_view const word = argv[i];
       if (word == "--handshake") handshake = true;
       if (word == "--changes") changes = true;
+      if (word == "--promises") promises = true;
       if (word == "--starts" && i + 1 < argc) {
         std::string const file = argv[++i];
         std::ofstream(file, std::ios::app) << 'x';
@@ -87,6 +89,11 @@ bool answer_plain(manners const& m, std::string const& line, std::string const& 
     for (auto const* name : {"good", "dies"})
       tools += std::string(tools.empty() ? "" : ",") + R"({"name":")" + name + R"(","description":")" + about +
                R"(","inputSchema":{"type":"object"}})";
+    if (m.promises)
+      for (auto const* name : {"misfit", "no_value"})
+        tools +=
+            R"(,{"name":")" + std::string(name) +
+            R"(","inputSchema":{"type":"object"},"outputSchema":{"type":"object","properties":{"n":{"type":"integer"}}}})";
     put(reply(id, R"({"resultType":"complete","ttlMs":600000,"tools":[)" + tools + "]}"));
   } else if (method == "resources/subscribe" || method == "subscriptions/listen") {
     ++watched;
@@ -116,8 +123,10 @@ int main(int argc, char** argv) {
     auto const id = between(line, R"("id":)", ",}");
     if (answer_plain(m, line, id, begun, watched)) continue;
     auto const tool = between(line, R"("name":")", "\"");
-    if (tool == "good") {
+    if (tool == "good" || tool == "no_value") {
       put(answer(id) + "\n");
+    } else if (tool == "misfit") {
+      put(reply(id, R"({"resultType":"complete","content":[],"structuredContent":{"n":"three"}})"));
     } else if (tool == "watched") {
       put(reply(
           id, R"({"resultType":"complete","content":[{"type":"text","text":")" + std::to_string(watched) + R"("}]})"));

@@ -2,6 +2,7 @@
 // What a server offers, frozen: sorted, and written down as the lists that clients ask for.
 
 #include <wherry/mcp/server.hpp>
+#include <wherry/tools/detail/shared_validator.hpp>
 
 #include "json_view.hpp"
 
@@ -14,6 +15,7 @@ struct tool::data {
   std::string name, title, description;
   std::vector<icon> icons;
   raw_json input, output, meta;
+  std::shared_ptr<wherry::detail::shared_validator> output_check;  ///< Of an output schema given by hand.
   bool reads = false;
   std::optional<bool> destructive, idempotent, open_world;
   bool runs_inline = false;

@@ -16,19 +16,39 @@ result_body text_body(std::string_view text) {
   return out;
 }
 
-result_body call_body(context const& c, call_result const& r) {
+namespace {
+
+/// Whether a value fits the output schema that was given by hand, if one was; one of a type was checked when encoded.
+result<void> check_result(context const& c, std::string_view value, bool encoded) {
+  auto const* const called = c.state()->called;
+  if (!called || !called->output_check) {
+    if (encoded || !check_json(value, message_depth_max)) return {};
+    return error(errc::tool_failed, "the tool ran, but its result is no JSON", "tool.result");
+  }
+  if (value.empty())
+    return error(errc::tool_failed, "the tool ran, but gave no value for its output schema", "tool.result");
+  if (auto const fits = called->output_check->check(value); !fits) return wherry::detail::result_misfit(fits.error());
+  return {};
+}
+
+}  // namespace
+
+result<result_body> call_body(context const& c, call_result const& r) {
+  if (!r.failed)
+    if (auto const fits = check_result(c, r.structured.text, r.structured.text.empty()); !fits) return fits.error();
   result_body out;
   append_call_result(out.members, r, c.protocol());
   out.meta = r.meta.text;
   return out;
 }
 
-result_body value_body(context const& c, std::string text, bool structured) {
+result<result_body> value_body(context const& c, std::string_view value, bool encoded) {
+  if (auto const fits = check_result(c, value, encoded); !fits) return fits.error();
   result_body out;
-  append_text_result(out.members, text);
+  append_text_result(out.members, value);
   auto const& rev = c.protocol();
-  if (structured && rev.structured && (rev.any_structured || is_object(text)))
-    out.members.append(R"(,"structuredContent":)").append(text);
+  if (rev.structured && (rev.any_structured || is_object(value)))
+    out.members.append(R"(,"structuredContent":)").append(value);
   return out;
 }
 

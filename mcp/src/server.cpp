@@ -25,9 +25,11 @@ tool::tool(std::string name, std::string description, handler run, raw_json inpu
 
 namespace {
 
-result<result_body> body_of(result<std::string> outcome) {
+/// A tool with an output schema has given JSON text of it.
+result<result_body> body_of(wherry::tool const& local, context const& c, result<std::string> outcome) {
   if (!outcome) return std::move(outcome).error();
-  return text_body(*outcome);
+  if (local.output_schema().text.empty()) return text_body(*outcome);
+  return value_body(c, *outcome, true);
 }
 
 error invalid_arguments(error e) {
@@ -41,11 +43,11 @@ task<result<result_body>> run_local(wherry::tool local, context c, std::string a
   auto const about = tool_context_of(c);
   if (bound->later) {
     auto outcome = co_await bound->later(about);
-    co_return body_of(std::move(outcome));
+    co_return body_of(local, c, std::move(outcome));
   }
   auto work = [now = std::move(bound->now), about] { return now(about); };
   auto outcome = co_await offload(c.state()->server->options.pool, std::move(work), "tool " + local.name());
-  co_return body_of(std::move(outcome));
+  co_return body_of(local, c, std::move(outcome));
 }
 
 handler handler_of(wherry::tool local) {
@@ -56,7 +58,7 @@ handler handler_of(wherry::tool local) {
     auto bound = local.bind(arguments);
     if (!bound) return invalid_arguments(std::move(bound).error());
     if (!bound->now) return error(errc::would_block_loop, "a coroutine", "mcp.server");  // then `later` is taken
-    return body_of(bound->now(tool_context_of(c)));
+    return body_of(local, c, bound->now(tool_context_of(c)));
   };
   return h;
 }
@@ -64,7 +66,8 @@ handler handler_of(wherry::tool local) {
 }  // namespace
 
 tool::tool(wherry::tool local)
-    : tool(local.name(), local.spec().description, handler_of(local), local.spec().input_schema, {}) {
+    : tool(local.name(), local.spec().description, handler_of(local), local.spec().input_schema,
+           local.output_schema()) {
   data_->reads = local.effect() == effect_class::reads;
   data_->runs_inline = local.runs_inline();
   data_->limit = local.time_limit();
@@ -94,6 +97,9 @@ tool& tool::input_schema(raw_json schema) {
 }
 tool& tool::output_schema(raw_json schema) {
   assert(!check_json(schema.text, message_depth_max) && is_object(schema.text));
+  auto check = wherry::detail::shared_validator::make(schema);
+  assert(check && "results cannot be checked against this output schema");
+  data_->output_check = check ? std::move(*check) : nullptr;
   return data_->output = std::move(schema), *this;
 }
 tool& tool::meta(raw_json object) { return data_->meta = std::move(object), *this; }

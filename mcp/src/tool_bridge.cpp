@@ -3,7 +3,7 @@
 #include "json_view.hpp"
 
 #include <wherry/core/hash.hpp>
-#include <wherry/llm/json_validator.hpp>
+#include <wherry/tools/detail/shared_validator.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -14,6 +14,7 @@ namespace wherry::inline v0 {
 namespace mcp {
 
 using namespace detail;
+using wherry::detail::shared_validator;
 
 std::string definition_hash(remote_tool const& t) {
   std::string all;
@@ -35,13 +36,6 @@ struct bridge {
   std::map<std::string, std::string> agreed;  ///< Hashes by remote name.
 };
 
-/// A schema made ready once; one call at a time uses it.
-struct checked_schema {
-  explicit checked_schema(json_validator v) : validator(std::move(v)) {}
-  json_validator validator;
-  std::mutex mutex;
-};
-
 std::string local_name(std::string const& remote, std::string const& prefix) {
   std::string name = prefix + remote;
   for (auto& c : name) {
@@ -52,6 +46,13 @@ std::string local_name(std::string const& remote, std::string const& prefix) {
   if (name.size() > 64) name.resize(64);
   return name;
 }
+
+/// One tool, as it was agreed to.
+struct remote {
+  std::string name;
+  std::shared_ptr<shared_validator> arguments;
+  bool gives_value = false;  ///< It has an output schema, and its results are values of it.
+};
 
 /// At the definition, for one call: the server may be started again between the look and the call.
 constexpr int looks_max = 3;
@@ -75,13 +76,25 @@ task<result<void>> look_at(std::shared_ptr<bridge> b, std::string name) {
   co_return result<void>{};
 }
 
-task<result<std::string>> call_remote(std::shared_ptr<bridge> b, std::string name, std::string arguments,
+/// What a model, or a program, gets of a result.
+result<std::string> content_of(remote const& t, call_result done) {
+  if (done.failed) return error(errc::tool_failed, text_for_model(done), "mcp.tool_bridge", t.name);
+  if (!t.gives_value) return text_for_model(done);
+  if (done.structured.text.empty())
+    return error(
+        errc::tool_failed,
+        "the remote tool \"" + t.name + "\" ran, but sent no structured content, which its output schema promises",
+        "mcp.tool_bridge", t.name);
+  return std::move(done.structured.text);
+}
+
+task<result<std::string>> call_remote(std::shared_ptr<bridge> b, remote t, std::string arguments,
                                       tool_context context) {
   request_options how;
   if (!context.effect_key.empty()) how.meta.text = R"({"wherry/effectKey":")" + context.effect_key + "\"}";
   for (int look = 1;; ++look) {
     how.generation = b->server.generation();
-    auto same = co_await look_at(b, name);
+    auto same = co_await look_at(b, t.name);
     if (!same) co_return std::move(same).error();
     if (context.until != no_deadline) {
       auto const left =
@@ -89,41 +102,43 @@ task<result<std::string>> call_remote(std::shared_ptr<bridge> b, std::string nam
       how.time = std::max(left, std::chrono::milliseconds(1));
     }
     raw_json given{arguments};
-    auto done = co_await b->server.async_call(name, std::move(given), how);
+    auto done = co_await b->server.async_call(t.name, std::move(given), how);
     if (!done && done.error().is(errc::conflict) && look < looks_max) continue;
     if (!done) co_return std::move(done).error();
-    auto text = text_for_model(*done);
-    if (done->failed) co_return error(errc::tool_failed, std::move(text), "mcp.tool_bridge", name);
-    co_return text;
+    co_return content_of(t, std::move(*done));
   }
 }
 
+error unusable(remote_tool const& t, error e) {
+  e.message = "the schema of the remote tool \"" + t.name + "\" cannot be used: " + e.message;
+  return e;
+}
+
 result<wherry::tool> make_tool(std::shared_ptr<bridge> b, remote_tool const& t) {
-  auto validator = json_validator::make(t.input_schema);
-  if (!validator) {
-    auto e = std::move(validator).error();
-    e.message = "the schema of the remote tool \"" + t.name + "\" cannot be used: " + e.message;
-    return e;
-  }
-  auto const schema = std::make_shared<checked_schema>(std::move(*validator));
+  auto schema = shared_validator::make(t.input_schema);
+  if (!schema) return unusable(t, std::move(schema).error());
+  remote const called{.name = t.name,
+                      .arguments = std::move(*schema),
+                      .gives_value = !t.output_schema.text.empty() && b->options.structured};
   tool_spec spec{local_name(t.name, b->options.prefix), t.description, t.input_schema};
-  auto bind = [b, schema, name = t.name](std::string_view arguments) -> result<bound_call> {
+  auto bind = [b, called](std::string_view arguments) -> result<bound_call> {
     std::string text(arguments.empty() ? std::string_view("{}") : arguments);
-    {
-      std::lock_guard const lock(schema->mutex);
-      if (auto const fits = schema->validator.check(text); !fits) {
-        auto e = fits.error();
-        e.code = make_error_code(errc::output_invalid);
-        return e;
-      }
+    if (auto const fits = called.arguments->check(text); !fits) {
+      auto e = fits.error();
+      e.code = make_error_code(errc::output_invalid);
+      return e;
     }
     bound_call bound;
-    bound.later = [b, name, text = std::move(text)](tool_context context) {
-      return call_remote(b, name, text, std::move(context));
+    bound.later = [b, called, text = std::move(text)](tool_context context) {
+      return call_remote(b, called, text, std::move(context));
     };
     return bound;
   };
-  wherry::tool made(std::move(spec), std::move(bind));
+  result<wherry::tool> whole = called.gives_value
+                                   ? wherry::tool::with_output(std::move(spec), t.output_schema, std::move(bind))
+                                   : wherry::tool(std::move(spec), std::move(bind));
+  if (!whole) return unusable(t, std::move(whole).error());
+  auto made = std::move(*whole);
   if (b->options.believe_reads && t.reads) made = made.reads();
   if (b->options.time_limit) made = made.deadline(*b->options.time_limit);
   return made;

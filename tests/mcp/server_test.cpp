@@ -88,6 +88,96 @@ TEST_CASE("a call gives both halves of its result", "[mcp]") {
   CHECK(p.ask("tools/call", R"("name":"greet","arguments":{"name":"you"})")->text() == "Hello, you");
 }
 
+TEST_CASE("a typed tool of the tools room has an output schema and structured results, in both eras", "[mcp]") {
+  mcp::server s{"test", "1.0"};
+  s.add(wherry::tool("sum", "Adds.", {"a", "b"}, add).reads().inline_run());
+  s.add(wherry::tool("sum_later", "Adds.", {"a", "b"}, [](double a, double b) -> task<sum_of> {
+          co_return sum_of{a + b};
+        }).reads());
+  s.add(wherry::tool("text", "Says.", [] { return std::string("{}"); }).reads().inline_run());
+  s.add(wherry::tool("count", "Counts.", [] { return 3; }).reads().inline_run());
+  auto const listed = [](std::string const& tools, std::string_view name) {
+    std::string found;
+    view::each_item(tools, [&](std::string_view t) {
+      if (view::string_member(t, "name") == name) found = std::string(view::member(t, "outputSchema"));
+      return true;
+    });
+    return found;
+  };
+  auto const check_era = [&](auto const& ask, bool any_value) {
+    auto const tools = ask("tools/list", "")->result("tools");
+    CHECK(listed(tools, "sum") == wherry::schema_of<sum_of>().text);
+    CHECK(listed(tools, "sum_later") == wherry::schema_of<sum_of>().text);
+    CHECK(listed(tools, "text").empty());
+    CHECK(listed(tools, "count") == (any_value ? wherry::schema_of<int>().text : ""));
+    for (auto const* name : {"sum", "sum_later"}) {
+      auto const r = ask("tools/call", std::string(R"("name":")") + name + R"(","arguments":{"a":1,"b":2.5})");
+      CHECK(r->result("structuredContent") == R"({"sum":3.5})");
+      CHECK(r->text() == R"({"sum":3.5})");
+    }
+    auto const text = ask("tools/call", R"("name":"text")");
+    CHECK(text->text() == "{}");
+    CHECK(text->result("structuredContent").empty());
+    auto const count = ask("tools/call", R"("name":"count")");
+    CHECK(count->text() == "3");
+    CHECK(count->result("structuredContent") == (any_value ? "3" : ""));
+  };
+  server_peer modern(s);
+  check_era(
+      [&](std::string_view method, std::string params) {
+        auto const r = modern.ask(method, std::move(params));
+        modern.wait(*r);
+        return r;
+      },
+      true);
+  server_peer old(s);
+  old.initialize();
+  check_era(
+      [&](std::string_view method, std::string params) {
+        auto const r = old.old(method, std::move(params));
+        old.wait(*r);
+        return r;
+      },
+      false);
+}
+
+TEST_CASE("a result that its output schema does not allow is a failed one", "[mcp]") {
+  mcp::server s{"test", "1.0"};
+  auto const nan = [] { return sum_of{std::numeric_limits<double>::quiet_NaN()}; };
+  s.add(wherry::tool("local", "", nan).reads().inline_run());
+  s.add(mcp::tool("typed", "", nan).reads().inline_run());
+  raw_json const schema{R"({"type":"object","properties":{"n":{"type":"integer"}},"required":["n"]})"};
+  s.add(mcp::tool("raw", "", {"text"}, [](std::string text) { return raw_json{std::move(text)}; })
+            .output_schema(schema)
+            .inline_run());
+  s.add(mcp::tool("blocks", "", {"text"},
+                  [](std::string text) {
+                    return mcp::call_result{.content = {mcp::content::text("n")}, .structured = {std::move(text)}};
+                  })
+            .output_schema(schema)
+            .inline_run());
+  s.add(mcp::tool("free", "", {"text"}, [](std::string text) { return raw_json{std::move(text)}; }).inline_run());
+  server_peer p(s);
+  auto const call = [&](std::string_view name, std::string_view text) {
+    return p.ask("tools/call",
+                 R"("name":")" + std::string(name) + R"(","arguments":{"text":")" + std::string(text) + "\"}");
+  };
+  for (auto const* name : {"local", "typed"}) {
+    auto const r = p.ask("tools/call", R"("name":")" + std::string(name) + '"');
+    CHECK(r->result("isError") == "true");
+    CHECK(r->result("structuredContent").empty());
+    CHECK(r->text().find("does not fit its output schema at /sum") != std::string::npos);
+  }
+  for (auto const* name : {"raw", "blocks"}) {
+    CHECK(call(name, R"({\"n\":1})")->result("structuredContent") == R"({"n":1})");
+    CHECK(call(name, R"({\"n\":1.5})")->text().find("at /n") != std::string::npos);
+    CHECK(call(name, R"({\"n\":)")->result("isError") == "true");
+    CHECK(call(name, "")->result("isError") == "true");
+  }
+  CHECK(call("free", "[1]")->result("structuredContent") == "[1]");
+  CHECK(call("free", "[1")->text().find("no JSON") != std::string::npos);
+}
+
 TEST_CASE("arguments that do not fit are a failed result that says where; an unknown tool is an error", "[mcp]") {
   server_peer p(basic());
   auto const r = p.ask("tools/call", R"("name":"echo","arguments":{"message":5})");

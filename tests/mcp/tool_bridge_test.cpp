@@ -66,6 +66,51 @@ TEST_CASE("arguments that do not fit the listed schema are not sent", "[mcp]") {
   CHECK(calls == 0);
 }
 
+TEST_CASE("a remote tool with an output schema gives its value, checked, as a typed local tool does", "[mcp]") {
+  // A server that promises one thing and sends another: declared by hand, with blocks that nobody checks.
+  auto const sends = [](std::string schema, mcp::call_result r) {
+    mcp::server s{"other", "1"};
+    auto t = mcp::tool("f", "", [r] { return r; }).inline_run();
+    if (!schema.empty()) t.output_schema({std::move(schema)});
+    return s.add(std::move(t));
+  };
+  std::string const schema = R"({"type":"object","properties":{"n":{"type":"integer"}},"required":["n"]})";
+  mcp::call_result const good{.content = {mcp::content::text("n is 3")}, .structured = {R"({"n":3})"}};
+  auto const s = sends(schema, good);
+  auto const tools = mcp::remote_tools(connected(s));
+  REQUIRE(tools.has_value());
+  CHECK(tools->front().output_schema().text == schema);
+  CHECK(run(*tools, {{"1", "f", "{}"}})[0].content == R"({"n":3})");
+
+  auto const as_text = mcp::remote_tools(connected(s), {.structured = false});
+  CHECK(as_text->front().output_schema().text.empty());
+  CHECK(run(*as_text, {{"1", "f", "{}"}})[0].content == "n is 3");
+
+  auto const plain = mcp::remote_tools(connected(sends("", good)));
+  CHECK(run(*plain, {{"1", "f", "{}"}})[0].content == "n is 3");
+}
+
+TEST_CASE("a remote result that is not what was promised is a failed one", "[mcp]") {
+  std::string const bin = WHERRY_BIN_DIR;
+  mcp_server const server{"'" + bin + "/mcp_hostile_server' --promises"};
+  auto const tools = server.tools();
+  REQUIRE(tools.has_value());
+  auto const results = run(*tools, {{"1", "misfit", "{}"}, {"2", "no_value", "{}"}});
+  CHECK(results[0].failed);
+  CHECK(results[0].content.find("does not fit its output schema at /n") != std::string::npos);
+  CHECK(results[1].failed);
+  CHECK(results[1].content.find("sent no structured content") != std::string::npos);
+}
+
+TEST_CASE("a typed tool is the same at the other end of a server that serves it on", "[mcp]") {
+  auto const first = calculator();
+  mcp::server second{"between", "1"};
+  for (auto const& t : *mcp::remote_tools(connected(first), {.only = {"add"}})) second.add(t);
+  auto const c = connected(second);
+  CHECK(c.tools()->front().output_schema == wherry::schema_of<sum_of>());
+  CHECK(c.call("add", R"({"a":1,"b":2})")->structured.text == R"({"sum":3.0})");
+}
+
 TEST_CASE("a tool whose definition changes after it was agreed to is not called any more", "[mcp]") {
   auto s = calculator();
   auto const c = connected(s);

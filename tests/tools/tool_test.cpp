@@ -4,6 +4,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <limits>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -87,6 +88,59 @@ TEST_CASE("tool gives each kind of return value to the model as text", "[unit]")
   CHECK(returned([] { return result<void>{}; }) == "ok");
   CHECK(returned(nothing_later) == "ok");
   CHECK(returned([]() -> task<std::string> { co_return "later"; }) == "later");
+}
+
+TEST_CASE("tool that returns a value has its schema, and one that returns text has none", "[unit]") {
+  auto const schema = [](auto function) { return tool("f", "", function).output_schema().text; };
+  auto const whole = schema_of<forecast_in>().text;
+  CHECK(schema([] { return forecast_in{}; }) == whole);
+  CHECK(schema([] { return result<forecast_in>(forecast_in{}); }) == whole);
+  CHECK(schema([]() -> task<result<forecast_in>> { co_return forecast_in{}; }) == whole);
+  CHECK(schema([] { return std::vector<int>{1}; }) == schema_of<std::vector<int>>().text);
+  CHECK(schema([] { return std::string(); }).empty());
+  CHECK(schema([] { return "literal"; }).empty());
+  CHECK(schema([] { return raw_json{"1"}; }).empty());
+  CHECK(schema([] {}).empty());
+  CHECK(schema(nothing_later).empty());
+  CHECK(tool("convert", "", {"amount", "from", "to"}, convert).output_schema().text == schema_of<double>().text);
+}
+
+TEST_CASE("tool that returns what its schema does not allow fails and says where", "[unit]") {
+  auto const why = [](auto function) {
+    auto const outcome = call(tool("f", "", function), "{}");
+    REQUIRE_FALSE(outcome);
+    CHECK(outcome.error().is(errc::tool_failed));
+    return outcome.error();
+  };
+  auto const days = why([] { return forecast_in{"Seoul", 9}; });
+  CHECK(days.path == "/days");
+  CHECK(days.message.find("the tool ran, but its result does not fit its output schema at /days") == 0);
+  CHECK(why([] { return std::numeric_limits<double>::quiet_NaN(); }).message.find("null") != std::string::npos);
+  CHECK(why([]() -> task<forecast_in> { co_return forecast_in{"Seoul", -1}; }).path == "/days");
+}
+
+TEST_CASE("tool with schemas known at run time has its results checked, blocking or not", "[unit]") {
+  raw_json const schema{R"({"type":"object","properties":{"n":{"type":"integer","maximum":3}},"required":["n"]})"};
+  auto const made = [&](bool later) {
+    argument_binder bind = [later](std::string_view arguments) -> result<bound_call> {
+      bound_call bound;
+      if (later)
+        bound.later = [text = std::string(arguments)](tool_context) -> task<result<std::string>> { co_return text; };
+      else
+        bound.now = [text = std::string(arguments)](tool_context const&) -> result<std::string> { return text; };
+      return bound;
+    };
+    return tool::with_output({"f", "", {"{}"}}, schema, std::move(bind)).value();
+  };
+  for (bool const later : {false, true}) {
+    auto const t = made(later);
+    CHECK(t.output_schema() == schema);
+    CHECK(call(t, R"({"n":3})").value() == R"({"n":3})");
+    CHECK(call(t, R"({"n":4})").error().path == "/n");
+    CHECK(call(t, "not json").error().is(errc::tool_failed));
+  }
+  argument_binder never = [](std::string_view) -> result<bound_call> { return error{errc::internal, "never"}; };
+  CHECK(tool::with_output({"f", "", {"{}"}}, {"[]"}, never).error().is(errc::schema_unsupported));
 }
 
 TEST_CASE("tool passes on the error of its function", "[unit]") {

@@ -58,10 +58,13 @@ enum class while_asking {
 /// A tool. A value; changing a copy does not change what a server has.
 ///
 /// The function takes one struct, or named parameters, or nothing, with a `context` or a `tool_context const&` first if
-/// it wants one. It returns text (std::string), blocks (content, std::vector<content>, call_result), a struct (then the
-/// tool has an output schema, and the result is structured), any other JSON value, or nothing; or a result<> or task<>
-/// of these. An error becomes a failed result that the model sees; an error of make_rpc_error becomes the JSON-RPC
-/// answer. Blocking functions run on the compute pool, or in place with inline_run(); coroutines on the loop.
+/// it wants one. It returns text (std::string), blocks (content, std::vector<content>, call_result), a value with a
+/// JSON form (a struct above all: then the tool has an output schema, results are checked against it, and are sent both
+/// as structured content and as text), raw_json (the same without a schema), or nothing; or a result<> or task<> of
+/// these. Revisions before 2026-07-28 know structured content that is an object only: other values are text there, and
+/// so is everything before 2025-06-18. An error becomes a failed result that the model sees; an error of make_rpc_error
+/// becomes the JSON-RPC answer. Blocking functions run on the compute pool, or in place with inline_run(); coroutines
+/// on the loop.
 class tool {
  public:
   template <class F>
@@ -69,7 +72,7 @@ class tool {
   template <class F>
   tool(std::string name, std::string description, detail::parameter_names<detail::handler_signature<F>::count> names,
        F function);
-  /// A tool of the tools room, with its schema, effect class, deadline and way of running.
+  /// A tool of the tools room, with its schemas, effect class, deadline and way of running.
   tool(wherry::tool local);
 
   tool& title(std::string text);
@@ -86,7 +89,9 @@ class tool {
   tool& deadline(std::chrono::milliseconds limit);
   tool& tasks(task_support support, task_start start = task_start::at_once);
   tool& asking(while_asking what);
-  /// In place of the schema made from the function; the function must take what it allows. JSON Schema 2020-12.
+  /// In place of the schema made from the function; the function must take what it allows. JSON Schema 2020-12. What a
+  /// successful call gives is checked against an output schema; without a value, or with one that does not fit, the
+  /// result is a failed one.
   tool& input_schema(raw_json schema);
   tool& output_schema(raw_json schema);
   /// The argument is also sent as the HTTP header Mcp-Param-<header> (SEP-2243). A string, integer or boolean.

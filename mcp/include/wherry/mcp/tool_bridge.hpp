@@ -35,15 +35,19 @@ struct bridge_options {
   std::map<std::string, std::string> pins = {};
   std::function<bool(remote_tool const& now)> agree = {};
   std::optional<std::chrono::milliseconds> time_limit = {};  ///< Of a call; else the executor's.
+  /// A tool that declares an output schema gives its structured content, checked against it, as JSON text, as a typed
+  /// local tool does. False: the model reads the text blocks, nothing is checked.
+  bool structured = true;
 };
 
 /// A server's tools. Schemas that cannot be used are refused, not believed.
 ///
-/// Arguments are checked against the schema that was listed before anything is sent. Once the server says that its
-/// tools have changed, or was started again, the next call looks: a tool whose definition is no longer the agreed one
-/// is not called any more, and its failed result says so. The effect key of a writing call goes along as
-/// `_meta["wherry/effectKey"]`. Fails with: as client::tools; errc::schema_unsupported naming the tool; errc::denied
-/// naming the tools whose definitions have changed, when none is left.
+/// Arguments are checked against the schema that was listed before anything is sent, results against the output schema
+/// where there is one: tool::output_schema() says so, and a result that is missing or does not fit is a failed one.
+/// Once the server says that its tools have changed, or was started again, the next call looks: a tool whose definition
+/// is no longer the agreed one is not called any more, and its failed result says so. The effect key of a writing call
+/// goes along as `_meta["wherry/effectKey"]`. Fails with: as client::tools; errc::schema_unsupported naming the tool;
+/// errc::denied naming the tools whose definitions have changed, when none is left.
 task<result<std::vector<wherry::tool>>> async_remote_tools(client of, bridge_options options = {});
 result<std::vector<wherry::tool>> remote_tools(client of, bridge_options options = {});
 

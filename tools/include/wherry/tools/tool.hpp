@@ -7,7 +7,8 @@
 //   wherry::tool("forecast", "Weather forecast.", forecast).reads()
 //   wherry::tool("convert", "Convert money.", {"amount", "from", "to"}, convert).reads()
 //
-// The schema that the model sees, the check of its arguments and the call come from the one declaration.
+// The schema that the model sees, the check of its arguments, the call, and the schema and check of what it returns
+// come from the one declaration.
 
 #include <wherry/core/clock.hpp>
 #include <wherry/core/result.hpp>
@@ -42,7 +43,8 @@ struct tool_context {
   stop_source stop;              ///< Stopped once nobody waits for the call any more: long loops should look at it.
 };
 
-/// A call whose arguments have been read and found valid. To be run once.
+/// A call whose arguments have been read and found valid. To be run once. Of a tool with an output schema, what a
+/// successful call gives is JSON text of that schema.
 struct bound_call {
   std::function<result<std::string>(tool_context const&)> now;   ///< A blocking function; empty for an async tool.
   std::function<task<result<std::string>>(tool_context)> later;  ///< A coroutine; empty for a blocking one.
@@ -56,8 +58,10 @@ using argument_binder = std::function<result<bound_call>(std::string_view argume
 /// The function takes one struct (see schema.hpp), or parameters whose names are given, or nothing; a
 /// `tool_context const&` may stand first. Arguments are decoded strictly; invalid ones never reach the function.
 /// It returns T, result<T>, task<T>, task<result<T>> or nothing: std::string goes to the model as it is, raw_json as
-/// its text, any other T as JSON, void as "ok". An error or an exception becomes a failed tool result that the model
-/// sees. Blocking functions run on the compute pool, coroutines on the run's executor.
+/// its text, any other T as JSON of output_schema(), void as "ok". A value that its schema does not allow (a NaN, a
+/// number outside the range describe<T> gives) is a failed result that says where. An error or an exception becomes a
+/// failed tool result that the model sees. Blocking functions run on the compute pool, coroutines on the run's
+/// executor.
 class tool {
  public:
   /// From a function of one struct, or of nothing.
@@ -71,6 +75,9 @@ class tool {
 
   /// From a schema and a binder that are known only at run time (another process's tools).
   tool(tool_spec spec, argument_binder bind);
+  /// The same, of a tool whose successful results are JSON text of a schema. Each is checked against it; one that does
+  /// not fit becomes a failed result. Fails with: as json_validator::make.
+  static result<tool> with_output(tool_spec spec, raw_json output_schema, argument_binder bind);
 
   /// Declares that the tool changes nothing outside the run. The default is writes().
   tool reads() const;
@@ -85,6 +92,8 @@ class tool {
 
   tool_spec const& spec() const noexcept;
   std::string const& name() const noexcept { return spec().name; }
+  /// JSON Schema of what a successful call gives as JSON text. Empty: calls give text (or JSON of no known schema).
+  raw_json const& output_schema() const noexcept;
   effect_class effect() const noexcept;
   std::optional<std::chrono::milliseconds> time_limit() const noexcept;
   bool runs_inline() const noexcept;
@@ -95,6 +104,7 @@ class tool {
 
  private:
   struct state;
+  tool(tool_spec spec, argument_binder bind, raw_json output_schema);
   tool changed(std::function<void(state&)> const& change) const;
   std::shared_ptr<state const> state_;
 };

@@ -27,8 +27,10 @@ struct handler {
 };
 
 result_body text_body(std::string_view text);
-result_body call_body(context const& c, call_result const& r);
-result_body value_body(context const& c, std::string text, bool structured);
+/// Both halves of a tool's result. Fails with: errc::tool_failed when the value is no JSON, or does not fit an output
+/// schema that was given by hand. `encoded`: it is known to be JSON.
+result<result_body> call_body(context const& c, call_result const& r);
+result<result_body> value_body(context const& c, std::string_view value, bool encoded);
 result_body prompt_body(prompt_result const& r);
 result_body contents_body(context const& c, std::vector<resource_contents> contents);
 tool_context tool_context_of(context const& c);
@@ -39,22 +41,10 @@ using wherry::detail::is_task;
 using wherry::detail::parameter_names;
 using wherry::detail::signature;
 
+/// Results that say themselves what their halves are.
 template <class T>
-inline constexpr bool is_string_map = false;
-template <class T, class C, class A>
-inline constexpr bool is_string_map<std::map<std::string, T, C, A>> = true;
-/// Values that are JSON objects, so that they can be structured content in every revision.
-template <class T>
-inline constexpr bool is_object_value = is_struct<T> || is_string_map<T>;
-
-template <class T>
-struct unwrapped {
-  using type = T;
-};
-template <class T>
-struct unwrapped<result<T>> : unwrapped<T> {};
-template <class T>
-struct unwrapped<task<T>> : unwrapped<T> {};
+inline constexpr bool is_made_of_blocks =
+    std::is_same_v<T, call_result> || std::is_same_v<T, content> || std::is_same_v<T, std::vector<content>>;
 
 struct tool_output {
   template <class T>
@@ -79,21 +69,22 @@ struct tool_output {
     } else if constexpr (std::is_convertible_v<T, std::string_view>) {
       return text_body(value);
     } else if constexpr (std::is_same_v<plain, raw_json>) {
-      return value_body(c, std::forward<T>(value).text, true);
+      return value_body(c, value.text, false);
     } else {
-      return value_body(c, encode(value).text, is_object_value<plain>);
+      auto const text = wherry::detail::checked_json<plain>(value);
+      if (!text) return text.error();
+      return value_body(c, *text, true);
     }
   }
   static result<result_body> nothing(context const&) { return text_body("ok"); }
 
   template <class R>
   static raw_json schema() {
-    using value = typename unwrapped<R>::type;
-    if constexpr (is_struct<value> && !std::is_same_v<value, call_result> && !std::is_same_v<value, content> &&
-                  !std::is_same_v<value, raw_json>)
-      return schema_of<value>();
-    else
+    using value = typename wherry::detail::returned_value<R>::type;
+    if constexpr (is_made_of_blocks<value> || std::is_convertible_v<value, std::string_view>)
       return {};
+    else
+      return wherry::detail::output_schema_of<R>();
   }
 };
 

@@ -4,6 +4,44 @@
 namespace wherry::inline v0 {
 namespace detail {
 
+/// Why a result is not what the tool's output schema says; `misfit` as the decoder or validator told it.
+error result_misfit(error const& misfit);
+
+/// Types that are passed on as text; they have no output schema.
+template <class T>
+inline constexpr bool is_text_result =
+    std::is_void_v<T> || std::is_convertible_v<T, std::string> || std::is_same_v<T, raw_json>;
+
+/// What a function returns once task<> and result<> are taken off.
+template <class T>
+struct returned_value {
+  using type = std::remove_cvref_t<T>;
+};
+template <class T>
+struct returned_value<result<T>> : returned_value<T> {};
+template <class T>
+struct returned_value<task<T>> : returned_value<T> {};
+
+/// The output schema of a function that returns R; empty for text.
+template <class R>
+raw_json output_schema_of() {
+  using value = typename returned_value<R>::type;
+  if constexpr (is_text_result<value>)
+    return {};
+  else
+    return schema_of<value>();
+}
+
+/// A value as JSON, checked: its type's schema may be narrower than the type (ranges, lengths), and not every value has
+/// a JSON form.
+template <class T>
+result<std::string> checked_json(T const& value) {
+  auto text = encode(value).text;
+  T read_back{};
+  if (auto const fits = decode_text(text, shape_of<T>, &read_back); !fits) return result_misfit(fits.error());
+  return text;
+}
+
 /// What the model gets to see of a value.
 template <class T>
 result<std::string> content_of(T&& value) {
@@ -19,7 +57,7 @@ result<std::string> content_of(T&& value) {
   } else if constexpr (std::is_same_v<plain, raw_json>) {
     return std::forward<T>(value).text;
   } else {
-    return encode(value).text;
+    return checked_json<plain>(value);
   }
 }
 
@@ -157,7 +195,7 @@ tool::tool(std::string name, std::string description, F function)
           if constexpr (detail::is_struct<argument>)
             bind = detail::bind_struct<F, argument>(std::move(function), spec.input_schema);
         }
-        return tool(std::move(spec), std::move(bind));
+        return tool(std::move(spec), std::move(bind), detail::output_schema_of<typename signature::result_type>());
       }()) {}
 
 template <class F>
@@ -171,7 +209,7 @@ tool::tool(std::string name, std::string description, detail::parameter_names<de
         tool_spec spec{std::move(name), std::move(description), {}};
         auto bind = detail::bind_parameters(names.names, std::move(function),
                                             static_cast<typename signature::stored*>(nullptr), spec.input_schema);
-        return tool(std::move(spec), std::move(bind));
+        return tool(std::move(spec), std::move(bind), detail::output_schema_of<typename signature::result_type>());
       }()) {}
 
 }  // namespace wherry::inline v0
