@@ -1,7 +1,7 @@
 // Kills a process that writes a store, or takes the power away, again and again, and looks whether the store kept its
 // word over everything it holds: events, records, index, vectors, items; through images of graphs, erases and copies.
 //
-//   store_crash_loop [--cycles N] [--seed S] [--dir PATH] [--power-loss]
+//   store_crash_loop [--cycles N] [--seed S] [--dir PATH] [--power-loss] [--encrypted]
 //
 // A child commits scripts (store_workload.hpp) to one scope and tells each that returned through a pipe. Between them
 // it maintains the scope (a graph over its vectors, an image on disk), erases a second scope it filled before, and
@@ -10,18 +10,17 @@
 // whole, each other whole or not at all, an acknowledged erase left nothing, and verify finds nothing wrong.
 //
 // --power-loss: the same scripts in this process on a file system that dies at a drawn operation; what was not synced
-// is then cut away, or torn at a multiple of 512 bytes. Prints one line; exit status 1 when anything was found.
+// is then cut away, or torn at a multiple of 512 bytes. --encrypted: the store has keys. Prints one line; exit status 1
+// when anything was found.
 
+#include "killed_child.hpp"
 #include "power_loss_fs.hpp"
 #include "scope_commit.hpp"
 #include "store_workload.hpp"
 
-#include <poll.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -35,20 +34,18 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::uint32_t acks_before_kill_max = 40;
-constexpr int child_silence_max_ms = 120'000;
 constexpr std::uint64_t scripts_per_store = 400;  ///< Then a cycle begins with a fresh store.
 
 enum class phase : std::uint32_t { committed = 1, maintaining, filling, erasing, erased, copying, idle };
-struct told {
-  phase what = phase::idle;
-  std::uint64_t number = 0;
-};
+using killed_child::told;
+bool is(told const& t, phase p) { return t.what == static_cast<std::uint32_t>(p); }
 
 struct options {
   std::uint32_t cycles = 20;
   std::uint64_t seed = 1;
   fs::path directory;
   bool power_loss = false;
+  bool encrypted = false;
   bool child = false;
   std::uint64_t next = 0;
   int pipe = -1;
@@ -56,15 +53,23 @@ struct options {
 
 scope_handle scope_of(store const& db) { return db.scope({.tenant = "crash", .user = "loop"}); }
 scope_handle doomed_of(store const& db) { return db.scope({.tenant = "crash", .user = "doomed"}); }
-store_options small_store() { return {.write_buffer_bytes = std::size_t{1} << 20, .vectors_exact_max = 20}; }
+fs::path keys_of(options const& o) { return o.directory.string() + ".keys"; }
+store_options small_store(options const& o) {
+  store_options out{.write_buffer_bytes = std::size_t{1} << 20, .vectors_exact_max = 20};
+  if (o.encrypted) out.keys = store_keys{keys_of(o), std::string(32, 'k')};
+  return out;
+}
+void begin_anew(options const& o) {
+  fs::remove_all(o.directory);
+  fs::remove_all(keys_of(o));
+}
 
 [[noreturn]] void run_child(options const& o) {
-  store db{o.directory, small_store()};
+  store db{o.directory, small_store(o)};
   auto const scope = scope_of(db);
   auto const talk = scope.session("talk");
   auto const tell = [&](phase what, std::uint64_t number) {
-    told const t{what, number};
-    if (::write(o.pipe, &t, sizeof t) != sizeof t) std::_Exit(3);
+    killed_child::tell(o.pipe, {static_cast<std::uint32_t>(what), number});
   };
   for (std::uint64_t n = o.next;; ++n) {
     transaction tx{scope};
@@ -104,54 +109,25 @@ struct tally {
 };
 
 std::vector<told> kill_one(options const& o, std::uint32_t cycle, std::uint64_t next, tally& found) {
-  int ends[2];
-  if (::pipe(ends) != 0) std::abort();
-  auto const pid = ::fork();
-  if (pid == 0) {
-    ::close(ends[0]);
-    auto const pipe = std::to_string(ends[1]), number = std::to_string(next);
-    ::execl("/proc/self/exe", "store_crash_loop", "--child", pipe.c_str(), "--next", number.c_str(), "--dir",
-            o.directory.c_str(), nullptr);
-    std::_Exit(127);
-  }
-  ::close(ends[1]);
   draw_key const place{.run = o.seed, .step = cycle};
-  auto const kill_after = static_cast<std::size_t>(uniform(place, 0) * acks_before_kill_max);
   static constexpr phase aims[] = {phase::committed, phase::maintaining, phase::erasing, phase::copying};
   auto const aim = aims[static_cast<std::size_t>(uniform(place, 2) * 4)];
   auto const spread_us = aim == phase::committed ? 3000.0 : 30'000.0;
-  auto const delay = std::chrono::microseconds(static_cast<long>(uniform(place, 1) * spread_us));
-  std::vector<told> all;
-  told one;
-  pollfd ready{ends[0], POLLIN, 0};
-  bool killed = false;
-  for (;;) {
-    if (::poll(&ready, 1, child_silence_max_ms) <= 0) {
-      found.violation(cycle, "the child hangs");
-      ::kill(pid, SIGKILL);
-      break;
-    }
-    if (::read(ends[0], &one, sizeof one) != sizeof one) break;
-    all.push_back(one);
-    if (killed || all.size() < kill_after || one.what != aim) continue;
-    auto const until = std::chrono::steady_clock::now() + delay;
-    while (std::chrono::steady_clock::now() < until) {
-    }
-    ::kill(pid, SIGKILL);
-    killed = true;
-    found.in_phase += aim != phase::committed;
-  }
-  ::close(ends[0]);
-  int status = 0;
-  ::waitpid(pid, &status, 0);
-  if (!WIFSIGNALED(status)) found.violation(cycle, "the child ended by itself with status " + std::to_string(status));
-  return all;
+  std::vector<std::string> arguments{"--next", std::to_string(next), "--dir", o.directory.string()};
+  if (o.encrypted) arguments.push_back("--encrypted");
+  auto ended = killed_child::run(
+      arguments, {.after = static_cast<std::size_t>(uniform(place, 0) * acks_before_kill_max),
+                  .aim = static_cast<std::uint32_t>(aim),
+                  .delay = std::chrono::microseconds(static_cast<long>(uniform(place, 1) * spread_us))});
+  found.in_phase += aim != phase::committed;
+  if (!ended.wrong.empty()) found.violation(cycle, ended.wrong);
+  return std::move(ended.heard);
 }
 
 /// What must be in the store (acknowledged) and what may be (attempted): checks all of it.
-void check_store(fs::path const& path, std::uint32_t cycle, std::set<std::uint64_t> const& acknowledged,
+void check_store(options const& o, std::uint32_t cycle, std::set<std::uint64_t> const& acknowledged,
                  std::uint64_t attempted_end, tally& found) {
-  auto db = store::open(path, small_store());
+  auto db = store::open(o.directory, small_store(o));
   if (!db) return found.violation(cycle, to_string(db.error()));
   auto const scope = scope_of(*db);
   auto const events = scope.session("talk").events(1, latest_seq);
@@ -171,24 +147,24 @@ void check_store(fs::path const& path, std::uint32_t cycle, std::set<std::uint64
 void run_cycle(options const& o, std::uint32_t cycle, std::set<std::uint64_t>& acknowledged, std::uint64_t& next,
                tally& found) {
   if (next >= scripts_per_store) {
-    fs::remove_all(o.directory);
+    begin_anew(o);
     acknowledged.clear();
     next = 0;
   }
   auto const all = kill_one(o, cycle, next, found);
   bool erased = true;
   for (auto const& t : all) {
-    if (t.what == phase::committed) {
+    if (is(t, phase::committed)) {
       acknowledged.insert(t.number);
       next = t.number + 1;
       ++found.acknowledged;
     }
-    if (t.what == phase::filling) erased = false;
-    if (t.what == phase::erased) erased = true;
+    if (is(t, phase::filling)) erased = false;
+    if (is(t, phase::erased)) erased = true;
   }
   ++next;  // the one after the last acknowledged may be there too
-  check_store(o.directory, cycle, acknowledged, next, found);
-  auto const db = store::open(o.directory, small_store());
+  check_store(o, cycle, acknowledged, next, found);
+  auto const db = store::open(o.directory, small_store(o));
   if (db && erased && !doomed_of(*db).records().value().empty())
     found.violation(cycle, "a scope whose erase was acknowledged still has records");
   if (db) doomed_of(*db).erase({.everything = true}).value();
@@ -197,9 +173,9 @@ void run_cycle(options const& o, std::uint32_t cycle, std::set<std::uint64_t>& a
 // ---- power loss ----------------------------------------------------------------------------------------------------
 
 /// Writes scripts until the file system dies. Returns: those acknowledged as synced.
-void write_until_death(fs::path const& path, rocksdb::Env* env, std::uint64_t& next, std::set<std::uint64_t>& synced,
+void write_until_death(options const& o, rocksdb::Env* env, std::uint64_t& next, std::set<std::uint64_t>& synced,
                        std::set<std::uint64_t>& loose) {
-  auto opened = memory_detail::store_state::open(path, small_store(), env);
+  auto opened = memory_detail::store_state::open(o.directory, small_store(o), env);
   if (!opened) return;
   auto const scope = (*opened)->scope({.tenant = "crash", .user = "loop"});
   auto const talk = scope->session("talk");
@@ -224,7 +200,7 @@ void write_until_death(fs::path const& path, rocksdb::Env* env, std::uint64_t& n
 void power_cycle(options const& o, std::uint32_t cycle, std::set<std::uint64_t>& synced, std::uint64_t& next,
                  tally& found) {
   if (next >= scripts_per_store) {
-    fs::remove_all(o.directory);
+    begin_anew(o);
     synced.clear();
     next = 0;
   }
@@ -235,12 +211,12 @@ void power_cycle(options const& o, std::uint32_t cycle, std::set<std::uint64_t>&
   std::set<std::uint64_t> loose;
   {
     auto const env = rocksdb::NewCompositeEnv(files);
-    write_until_death(o.directory, env.get(), next, synced, loose);
+    write_until_death(o, env.get(), next, synced, loose);
   }
   files->cut_power();
   ++next;
   found.acknowledged += synced.size() - before;
-  check_store(o.directory, cycle, synced, next, found);
+  check_store(o, cycle, synced, next, found);
 }
 
 int run_parent(options o) {
@@ -259,11 +235,11 @@ int run_parent(options o) {
     o.power_loss ? power_cycle(o, cycle, acknowledged, next, found) : run_cycle(o, cycle, acknowledged, next, found);
   auto const seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   std::printf(
-      "store_crash_loop: seed %llu, %u %s, %llu acknowledged commits, %llu kills amid maintenance, erase or copy, "
+      "store_crash_loop%s: seed %llu, %u %s, %llu acknowledged commits, %llu kills amid maintenance, erase or copy, "
       "%llu violations, %.1f s\n",
-      static_cast<unsigned long long>(o.seed), cycle, o.power_loss ? "power losses" : "kills",
-      static_cast<unsigned long long>(found.acknowledged), static_cast<unsigned long long>(found.in_phase),
-      static_cast<unsigned long long>(found.violations), seconds);
+      o.encrypted ? " --encrypted" : "", static_cast<unsigned long long>(o.seed), cycle,
+      o.power_loss ? "power losses" : "kills", static_cast<unsigned long long>(found.acknowledged),
+      static_cast<unsigned long long>(found.in_phase), static_cast<unsigned long long>(found.violations), seconds);
   if (found.violations > 0) {
     std::cerr << "the store is left in " << o.directory << '\n';
     return 1;
@@ -279,6 +255,7 @@ int main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     std::string const name = argv[i];
     if (name == "--power-loss") o.power_loss = true;
+    if (name == "--encrypted") o.encrypted = true;
     if (i + 1 == argc) break;
     char const* const value = argv[i + 1];
     if (name == "--cycles") o.cycles = static_cast<std::uint32_t>(std::strtoul(value, nullptr, 10));

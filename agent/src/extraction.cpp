@@ -170,7 +170,7 @@ bool judge(proposal& p, reading const& read, extraction_report& report) {
   return true;
 }
 
-/// A fact whose words are known already is remembered as what they are known as, so that it is merged.
+/// A fact whose words are known already is remembered as what they are known as, so that it is merged. Blocking.
 result<void> take_known_form(scope_handle const& scope, record& r) {
   recall_query query{.text = r.text.substr(0, utf8_complete_prefix(r.text.substr(0, recall_text_bytes_max))),
                      .limit = known_compared};
@@ -185,6 +185,29 @@ result<void> take_known_form(scope_handle const& scope, record& r) {
     return {};
   }
   return {};
+}
+
+/// A job between its reading and its commit.
+struct learning {
+  scope_handle scope;
+  outbox_job job;
+  reading read = {};
+  std::vector<proposal> proposals = {};  ///< They point into the pieces that were read.
+  extraction_report report = {};
+};
+
+/// Commits the facts that may be kept together with the end of their job. Blocking.
+result<extraction_report> keep_facts(learning& l) {
+  transaction tx{l.scope};
+  for (auto& p : l.proposals) {
+    if (!judge(p, l.read, l.report)) continue;
+    if (auto known = take_known_form(l.scope, p.what); !known) return std::move(known).error();
+    tx.remember(std::move(p.what));
+  }
+  tx.finish(l.job.id);
+  if (auto done = tx.commit(); !done) return std::move(done).error();
+  l.report.facts = tx.reports();
+  return std::move(l.report);
 }
 
 std::uint64_t seed_of(ulid const& run, std::uint32_t attempts) {
@@ -222,18 +245,19 @@ task<result<std::optional<extraction_report>>> fact_extractor::async_next(scope_
   auto claimed = co_await offload(pool, std::move(claim), "extraction: claim");
   if (!claimed) co_return std::move(claimed).error();
   if (!*claimed) co_return std::optional<extraction_report>{};
-  auto const job = std::move(**claimed);
+  auto const held = std::make_shared<learning>(learning{.scope = scope, .job = std::move(**claimed)});
+  auto const& job = held->job;
+  auto& report = held->report;
 
   auto read_now = [scope, job, options] { return read_job(scope, job, options); };
   auto read = co_await offload(pool, std::move(read_now), "extraction: read");
   if (!read) co_return std::move(read).error();
-  extraction_report report;
-  report.session = read->session;
-  report.run = read->run;
-  report.texts = read->pieces.size();
-  report.degraded = read->degraded;
+  held->read = std::move(*read);
+  report.session = held->read.session;
+  report.run = held->read.run;
+  report.texts = held->read.pieces.size();
+  report.degraded = held->read.degraded;
 
-  std::vector<proposal> proposals;
   report.by = llm && job.attempts <= options.attempts_max ? "model" : "rules";
   if (report.by == "model") {
     run_limits const limits{.steps = 1,
@@ -242,33 +266,21 @@ task<result<std::optional<extraction_report>>> fact_extractor::async_next(scope_
                             .step_tokens = options.answer_tokens,
                             .time = options.time};
     auto reader = agent(llm, options.instructions).named("extract_facts").limits(limits).sampling({.temperature = 0});
-    auto found = co_await proposals_by_model(std::move(reader), read->pieces, seed_of(read->run, job.attempts));
+    auto found =
+        co_await proposals_by_model(std::move(reader), held->read.pieces, seed_of(held->read.run, job.attempts));
     if (!found) co_return std::move(found).error();
-    proposals = std::move(*found);
-  } else {
-    if (llm)
-      report.degraded.push_back("the model failed " + std::to_string(options.attempts_max) +
-                                " times; the rules did it");
-    proposals = proposals_by_rules(read->pieces);
+    held->proposals = std::move(*found);
+  } else if (llm) {
+    report.degraded.push_back("the model failed " + std::to_string(options.attempts_max) + " times; the rules did it");
   }
 
-  transaction tx{scope};
-  for (auto& p : proposals) {
-    if (!judge(p, *read, report)) continue;
-    auto known = take_known_form(scope, p.what);
-    if (!known) co_return std::move(known).error();
-    tx.remember(std::move(p.what));
-  }
-  tx.finish(job.id);
-  auto commit_now = [held = std::make_shared<transaction>(std::move(tx))]() -> result<std::vector<remember_report>> {
-    auto done = held->commit();
-    if (!done) return std::move(done).error();
-    return held->reports();
+  auto keep_now = [held, by_rules = report.by == "rules"] {
+    if (by_rules) held->proposals = proposals_by_rules(held->read.pieces);
+    return keep_facts(*held);
   };
-  auto done = co_await offload(pool, std::move(commit_now), "extraction: commit");
+  auto done = co_await offload(pool, std::move(keep_now), "extraction: keep");
   if (!done) co_return std::move(done).error();
-  report.facts = std::move(*done);
-  co_return std::optional(std::move(report));
+  co_return std::optional(std::move(*done));
 }
 
 result<std::optional<extraction_report>> fact_extractor::next(scope_handle const& scope) const {

@@ -2,6 +2,8 @@
 
 #include "files.hpp"
 
+#include <wherry/core/detail/owned_fd.hpp>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,15 +21,17 @@ error refused(errc code, std::string message, std::filesystem::path const& path)
   return error{code, std::move(message), "store.keys", path.string()};
 }
 
-/// Writes a file that must not be there yet, for its owner alone, and makes it durable.
+/// Writes a file that must not be there yet, for its owner alone. It is there whole or not at all, and durable.
 result<void> write_new(std::filesystem::path const& path, std::string_view bytes) {
-  int const file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, own_file);
-  if (file < 0) return system_error("could not make a file of keys", path);
-  bool const done =
-      ::write(file, bytes.data(), bytes.size()) == static_cast<::ssize_t>(bytes.size()) && ::fsync(file) == 0;
-  auto const failed = done ? error{} : system_error("could not write a file of keys", path);
-  ::close(file);
-  if (!done) return failed;
+  auto aside = path;
+  aside += ".new";
+  detail::owned_fd const file(::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, own_file));
+  if (!file) return system_error("could not make a file of keys", aside);
+  if (::write(file.get(), bytes.data(), bytes.size()) != static_cast<::ssize_t>(bytes.size()) ||
+      ::fsync(file.get()) != 0)
+    return system_error("could not write a file of keys", aside);
+  if (::link(aside.c_str(), path.c_str()) != 0) return system_error("could not make a file of keys", path);
+  if (::unlink(aside.c_str()) != 0) return system_error("could not remove what a file of keys was written as", aside);
   return sync_directory(path.parent_path());
 }
 

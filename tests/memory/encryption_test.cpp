@@ -180,6 +180,23 @@ TEST_CASE_METHOD(encrypted_store, "a store opens with its own keys only, and say
   CHECK(plain.scope({}).records().value().empty());
 }
 
+TEST_CASE("a process that died while it made the keys leaves nothing in the way", "[recovery]") {
+  temp_dir dir;
+  auto const keys = dir / "keys";
+  fs::create_directory(keys);
+  fs::permissions(keys, fs::perms::owner_all);
+  std::ofstream(keys / "RING.new") << "half";
+  store_options const options{.keys = store_keys{keys, std::string(32, 'k')}};
+  {
+    store const db{dir / "db", options};
+    transaction tx{db.scope({})};
+    tx.put({.kind = "fact", .text = "kept"});
+    tx.commit().value();
+  }
+  CHECK(store{dir / "db", options}.scope({}).records()->size() == 1);
+  for (auto const& entry : fs::directory_iterator(keys)) CHECK(entry.path().extension() != ".new");
+}
+
 TEST_CASE_METHOD(encrypted_store, "a plain store is not opened with keys", "[memory]") {
   {
     store const plain{dir / "plain"};
