@@ -3,6 +3,7 @@
 //   bench_memory quality [--only locomo|beam|cranfield] [--set NAME=VALUE]...   needs $WHERRY_SHARED
 //   bench_memory durability
 //   bench_memory speed [--only recall|graph|open] [--vectors N] [--records N]
+//   bench_memory size [--vectors N]
 //
 // --set changes a knob of recall (k1_short b_short k1_long b_long title phrase neighbour thread recency
 // own_words entity), to see what each is worth. Exit status 1 when a bar does not hold.
@@ -38,7 +39,7 @@ void set(bench_memory::quality_options& o, std::string const& assignment) {
 }
 
 int usage() {
-  std::cerr << "usage: bench_memory quality|durability|speed [--only NAME] [--set KNOB=VALUE]...\n";
+  std::cerr << "usage: bench_memory quality|durability|speed|size [--only NAME] [--set KNOB=VALUE]...\n";
   return 2;
 }
 
@@ -64,6 +65,8 @@ int main(int argc, char** argv) {
     held = bench_memory::durability(name);
   else if (part == "speed")
     held = bench_memory::speed(name, speed);
+  else if (part == "size")
+    held = bench_memory::size(name, speed.vectors);
   else
     return usage();
   std::filesystem::remove_all(name);

@@ -23,11 +23,14 @@ bool durability(std::filesystem::path const& directory);
 struct speed_options {
   std::string only = {};  ///< recall, graph or open; else all.
   std::size_t vectors = 100'000;
-  std::size_t records = 1'000'000;
+  std::size_t records = 1'000'000;  ///< Of the store that is opened.
 };
 bool speed(std::filesystem::path const& directory, speed_options const& o);
 bool graph_speed(std::filesystem::path const& directory, std::size_t count);
 bool open_speed(std::filesystem::path const& directory, std::size_t count);
+
+/// Resident memory and disk of so many records.
+bool size(std::filesystem::path const& directory, std::size_t count);
 
 inline bool verdict(bool held) {
   std::printf("  %s\n", held ? "holds" : "DOES NOT HOLD");

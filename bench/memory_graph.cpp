@@ -79,7 +79,7 @@ void load_in_store(std::filesystem::path const& directory, std::size_t count) {
     transaction tx{db->scope({})};
     for (int i = 0; i < 1000 && n < count; ++i, ++n)
       tx.embed(tx.put({.kind = "fact", .text = std::to_string(n)}), {"m", vector_of(n)});
-    tx.commit(durability::os).value();
+    tx.commit(wherry::durability::os).value();
   }
   stopwatch const making;
   auto const made = db->scope({}).maintain().value();

@@ -28,7 +28,7 @@ void fill(std::filesystem::path const& directory, std::size_t count) {
     auto const scope = db.scope({.user = std::to_string(n / records_per_scope)});
     transaction tx{scope};
     for (std::size_t i = 0; i < records_per_commit && n < count; ++i, ++n) tx.put({.kind = "fact", .text = text_of(n)});
-    tx.commit(durability::os).value();
+    tx.commit(wherry::durability::os).value();
     if (n % 100'000 == 0) std::printf("  %zu records after %.0f s\n", n, watch.wall()), std::fflush(stdout);
   }
 }

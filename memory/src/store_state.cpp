@@ -13,6 +13,9 @@ namespace {
 /// A reader beside a writer may list files that are gone when it opens them; it looks again this often.
 constexpr int read_only_attempts = 5;
 
+/// A longer log is written to tables when a store is closed: it takes about 30 ms a mebibyte to read it again.
+constexpr std::uint64_t log_bytes_when_closed_max = std::uint64_t{2} << 20;
+
 bool is_lock_failure(rocksdb::Status const& status) {
   auto const text = status.ToString();
   return status.IsIOError() && (text.find("lock hold by current process") != std::string::npos ||
@@ -178,12 +181,22 @@ result<void> store_state::choose_language() {
 store_state::~store_state() {
   if (!db_) return;
   if (owner_) {
-    (void)sync();
+    if (sync()) write_long_log_away();
     ack_.sync();
     remove_owner(path);  // before the lock goes: the next owner writes its own
   }
   for (auto* const handle : handles_) db_->DestroyColumnFamilyHandle(handle);
   db_->Close();
+}
+
+/// What stands only in the log is read again by the next opening; a long one would make it slow. All is durable
+/// already, so a failure here only means that it stays in the log.
+void store_state::write_long_log_away() {
+  rocksdb::VectorLogPtr logs;
+  if (!db_->GetSortedWalFiles(logs).ok()) return;
+  std::uint64_t bytes = 0;
+  for (auto const& log : logs) bytes += log->SizeFileBytes();
+  if (bytes > log_bytes_when_closed_max) (void)db_->Flush({}, handles_);
 }
 
 result<std::uint64_t> store_state::write(rocksdb::WriteBatch& batch, durability how) {

@@ -101,6 +101,7 @@ struct store_state : std::enable_shared_from_this<store_state> {
   result<void> open_directory();
   result<void> check_format(std::optional<std::uint64_t> acknowledged);
   result<void> check_keys(std::string_view format);
+  void write_long_log_away();
   result<void> choose_language();
   /// Null: rows of this family stand as they are.
   result<std::shared_ptr<row_cipher const>> cipher_of(family f, std::string_view key) const;

@@ -104,6 +104,33 @@ TEST_CASE("what was committed is there when the store is opened again", "[unit]"
   CHECK(session.verify());
 }
 
+TEST_CASE("a long log is moved into tables when the store is closed, a short one is not", "[recovery]") {
+  temp_dir dir;
+  auto const log_bytes = [&] {
+    std::uintmax_t out = 0;
+    for (auto const& entry : std::filesystem::directory_iterator(dir.path()))
+      if (entry.path().extension() == ".log") out += entry.file_size();
+    return out;
+  };
+  auto const write = [&](int records) {
+    store const db{dir.path(), {.commit_durability = durability::os}};
+    for (int i = 0; i < records; ++i) {
+      transaction tx{db.scope({})};
+      tx.put({.kind = "fact", .text = std::string(std::size_t{1} << 19, static_cast<char>('a' + i))});
+      tx.commit().value();
+    }
+    return log_bytes();
+  };
+  auto const held = [&] { return store{dir.path()}.scope({}).records()->size(); };
+  auto const before = write(1);
+  CHECK(log_bytes() >= before);
+  CHECK(held() == 1);
+  CHECK(write(8) > std::uintmax_t{4} << 20);
+  CHECK(log_bytes() < std::uintmax_t{1} << 20);
+  CHECK(held() == 9);
+  CHECK(store{dir.path()}.verify()->problems.empty());
+}
+
 TEST_CASE("a second writer in this process is told the store is busy", "[unit]") {
   temp_dir dir;
   store db{dir.path()};

@@ -51,7 +51,7 @@ struct store_options {
 };
 
 /// An open store. A cheap handle: copies, scopes and sessions share it; it closes when the last of them goes, and
-/// closing syncs what was committed with durability::os.
+/// closing syncs what was committed with durability::os and moves a long log into tables, so that opening is quick.
 ///
 /// Threads: thread-safe. One writer per directory, across processes and within one; any number of readers.
 /// Example: wherry::store db{"./data"};
