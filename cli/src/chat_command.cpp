@@ -6,37 +6,39 @@
 #include "line_reader.hpp"
 #include "model_choice.hpp"
 #include "outcome.hpp"
+#include "relayed_chat.hpp"
+#include "shared_server.hpp"
 #include "store_place.hpp"
 
 #include <wherry/agent/memory_context.hpp>
 #include <wherry/core/text.hpp>
+#include <wherry/mcp/memory_server.hpp>
 
 #include <algorithm>
 #include <array>
 #include <fstream>
 #include <optional>
-#include <span>
 
 namespace wherry::cli {
 namespace {
-
-/// Of records, when they are shown.
-constexpr std::size_t records_looked_at = 10'000;
 
 enum class next_line { read, leave };
 
 /// A conversation: one session, one agent, and the commands that begin with a slash.
 class conversation {
  public:
-  conversation(settings const& given, local_model llm, session kept)
+  /// With `elsewhere`, another process holds the store and `kept` is the local end of the session.
+  conversation(settings const& given, local_model llm, session kept, std::optional<relayed_chat> elsewhere)
       : given_(given),
+        elsewhere_(std::move(elsewhere)),
         llm_(std::move(llm)),
         dialogue_(given.agent.confirm),
         desk_(make_desk(with_named_adapters(llm_, given.model), given.agent).approvals(dialogue_.policy())),
         session_(std::move(kept)) {
     if (!given.agent.memory) return;
     auto const scope = session_.scope();
-    desk_ = desk_.with(memory_context(scope)).learns();
+    desk_ = desk_.with(elsewhere_ ? elsewhere_->memory() : memory_context(scope)).learns();
+    if (elsewhere_) return;  // what was said is learnt from where the store is
     learner_.emplace(scope, choose_model(given.model).source == model_source::random ? nullptr : desk_.llm());
   }
 
@@ -68,7 +70,12 @@ class conversation {
   next_line save(std::string const& file);
   next_line quit(std::string const&);
 
+  /// Brings a session that another process keeps to it. False: it could not be, and the person was told.
+  bool keep();
+  result<chat_wire::records_out> newest_records(int most) const;
+
   settings const& given_;
+  std::optional<relayed_chat> elsewhere_;  ///< Before what looks into its folder.
   local_model llm_;
   approval_dialogue dialogue_;
   agent desk_;
@@ -144,6 +151,7 @@ next_line conversation::carry(run<std::string> under_way) {
     if (printer.line_is_open()) put_raw("\n");
     auto resumed = decide_on_calls();
     if (!resumed) {
+      keep();
       fail(answered.error());
       return next_line::leave;
     }
@@ -151,10 +159,12 @@ next_line conversation::carry(run<std::string> under_way) {
     answered = drive(under_way, printer);
   }
   if (printer.line_is_open()) put_raw("\n");
+  bool const kept = keep();
   if (!answered) {
     fail(answered.error());
     return next_line::read;
   }
+  if (!kept) return next_line::read;
   last_exit_ = exit_ok;
   if (learner_) learner_->wake();
   if (output.as_json) {
@@ -168,6 +178,13 @@ next_line conversation::carry(run<std::string> under_way) {
   }
   if (!output.verbose) tell(printer.speed_text());
   return next_line::read;
+}
+
+bool conversation::keep() {
+  if (!elsewhere_) return true;
+  auto const kept = elsewhere_->keep();
+  if (!kept) fail(kept.error());
+  return kept.has_value();
 }
 
 next_line conversation::obey(std::string const& line) {
@@ -227,43 +244,45 @@ next_line conversation::show_tools(std::string const&) {
   return next_line::read;
 }
 
+result<chat_wire::records_out> conversation::newest_records(int most) const {
+  return elsewhere_ ? elsewhere_->records(most) : chat_wire::newest_records(session_.scope(), {most});
+}
+
 next_line conversation::show_memory(std::string const&) {
-  if (!learner_) {
+  if (!given_.agent.memory) {
     tell("start with --memory: then what is remembered is recalled, and facts are learnt");
     return next_line::read;
   }
-  constexpr std::size_t shown_max = 10;
-  std::vector<record> live;
-  auto const some = session_.scope().records(ulid{}, records_looked_at);
+  constexpr int shown_max = 10;
+  auto const some = newest_records(shown_max);
   if (!some) {
     fail(some.error());
     return next_line::read;
   }
-  for (auto const& r : *some)
-    if (!r.superseded_at) live.push_back(r);
-  tell(counted(live.size(), "record") + (live.size() > shown_max ? ", the newest:" : ""));
-  for (auto const& r : std::span(live).last(std::min(live.size(), shown_max)))
-    tell("  " + one_line(r.kind, 12) + ": " + one_line(r.text, 100));
-  for (auto const& line : learner_->told()) tell(line);
+  tell(counted(some->count, "record") + (some->count > some->newest.size() ? ", the newest:" : ""));
+  for (auto const& r : some->newest) tell("  " + one_line(r.kind, 12) + ": " + one_line(r.text, 100));
+  if (!learner_) tell("another process holds the store: facts are learnt there, or by the next chat that holds it");
+  if (learner_)
+    for (auto const& line : learner_->told()) tell(line);
   return next_line::read;
 }
 
 next_line conversation::undo(std::string const&) {
   if (auto done = session_.undo(); !done)
     done.error().is(errc::not_found) ? tell("there is no turn to take back") : fail(done.error());
-  else
+  else if (keep())
     tell("the last turn is taken back");
   return next_line::read;
 }
 
 next_line conversation::fork(std::string const& name) {
-  auto forked = session_.fork(name);
+  auto forked = elsewhere_ ? elsewhere_->fork(name) : session_.fork(name);
   if (!forked) {
     fail(forked.error());
     return next_line::read;
   }
   session_ = std::move(*forked);
-  tell("now in session " + name);
+  if (keep()) tell("now in session " + name);
   return next_line::read;
 }
 
@@ -286,18 +305,51 @@ next_line conversation::quit(std::string const&) { return next_line::leave; }
 
 }  // namespace
 
+namespace {
+
+/// Where a chat's session is: in the store, which others may then share, or at the process that holds it.
+struct chat_place {
+  std::optional<mcp::store_share> share;
+  std::optional<relayed_chat> elsewhere;
+  session kept;
+};
+
+result<chat_place> open_place(settings const& given, std::string const& name) {
+  auto scope = parse_scope(given.store.scope);
+  if (!scope) return std::move(scope).error();
+  auto db = open_store(given.store, access::write);
+  if (!db && db.error().is(errc::store_busy)) {
+    auto relayed = relayed_chat::open(given.store, name);
+    if (!relayed) {
+      auto busy = std::move(db).error();
+      busy.message += "; it could not be shared with that process: " + relayed.error().message;
+      return busy;
+    }
+    auto local = relayed->local();
+    return chat_place{.share = {}, .elsewhere = std::move(*relayed), .kept = std::move(local)};
+  }
+  if (!db) return std::move(db).error();
+  auto secrets = mcp::kept_request_secrets(db->path());
+  if (!secrets) return std::move(secrets).error();
+  auto share = mcp::store_share::start(*db, shared_server(std::move(*secrets)));
+  if (!share) return std::move(share).error();
+  return chat_place{.share = std::move(*share), .elsewhere = {}, .kept = db->scope(std::move(*scope)).session(name)};
+}
+
+}  // namespace
+
 int chat_command(settings const& given) {
-  auto scope = open_scope(given.store, access::write);
-  if (!scope) return report(scope.error(), given.output.as_json);
+  auto const name = given.session.empty() ? "chat-" + ulid::fresh().text() : given.session;
+  auto place = open_place(given, name);
+  if (!place) return report(place.error(), given.output.as_json);
   auto llm = load_model(given.model);
   if (!llm) return report(llm.error(), given.output.as_json);
-  auto const name = given.session.empty() ? "chat-" + ulid::fresh().text() : given.session;
-  auto kept = scope->session(name);
-  auto const last = kept.last_seq();
+  auto const last = place->kept.last_seq();
   if (!last) return report(last.error(), given.output.as_json);
   say(styled(style::dim, "wherry: session " + name + (*last ? ", continued" : "") + "; " +
+                             (place->elsewhere ? "another process holds the store and keeps each turn; " : "") +
                              context_text(llm->description()) + "; /help lists commands"));
-  return conversation(given, std::move(*llm), std::move(kept)).hold();
+  return conversation(given, std::move(*llm), std::move(place->kept), std::move(place->elsewhere)).hold();
 }
 
 }  // namespace wherry::cli

@@ -493,6 +493,8 @@ void grammar::add_mcp() {
       ->delimiter(',')
       ->check(CLI::IsMember(demo_tool_names()))
       ->type_name("NAMES");
+  // What `wherry chat` starts when another process holds its store; of no use to people.
+  serve.add_flag("--for-chat", m.for_chat)->group("");
   serve.add_option("--memory", m.memory, "Serve the memory kept in this folder")->type_name("DIR");
   serve.add_option("--scope", into_.store.scope, "Whose memory")
       ->check([](std::string const& text) {

@@ -1,8 +1,9 @@
 // wherry mcp: a private server of memory and tools for any client, and a look at other servers.
 
+#include "chat_tools.hpp"
 #include "commands.hpp"
-#include "demo_tools.hpp"
 #include "outcome.hpp"
+#include "shared_server.hpp"
 #include "store_place.hpp"
 #include "terminal.hpp"
 #include "version.hpp"
@@ -13,55 +14,19 @@
 #include <wherry/mcp/serve.hpp>
 #include <wherry/mcp/tool_bridge.hpp>
 
-#include <algorithm>
 #include <optional>
 
 namespace wherry::cli {
 namespace {
 
-mcp::server make_server(mcp::request_secrets secrets = {}) {
-  mcp::server_options options;
-  options.secret = std::move(secrets.current);
-  options.previous_secret = std::move(secrets.previous);
-  options.instructions =
-      "Long-term memory and tools of this machine's user. Recall before answering what may have been said before; "
-      "remember what will matter later, one fact at a time.";
-  return mcp::server{"wherry", std::string(version_text), std::move(options)};
-}
-
-/// Adds demo tools by name. The names were checked by the command line.
-void add_tools(mcp::server& s, std::vector<std::string> const& names) {
-  for (auto const& t : demo_tools())
-    if (std::ranges::find(names, t.name()) != names.end()) s.add(t);
-}
-
-std::string joined(std::vector<std::string> const& names) {
-  std::string all;
-  for (auto const& n : names) all += (all.empty() ? "" : ",") + n;
-  return all;
-}
-
-std::vector<std::string> apart(std::string const& text) {
-  std::vector<std::string> names;
-  for (std::size_t at = 0; at < text.size();) {
-    auto const end = std::min(text.find(',', at), text.size());
-    names.push_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return names;
-}
-
 int serve_stdio_with_memory(settings const& given, scope_name scope) {
   auto const secrets = mcp::kept_request_secrets(given.mcp.memory);
   if (!secrets) return report(secrets.error(), false);
+  auto words = given.agent.tools;
+  if (given.mcp.for_chat) words.emplace_back(chat_profile);
   mcp::shared_store_options options{
-      .directory = given.mcp.memory, .scope = std::move(scope), .profile = joined(given.agent.tools)};
-  options.make = [secrets = *secrets](scope_handle of, std::string const& profile) {
-    auto s = make_server(secrets);
-    mcp::add_memory(s, std::move(of));
-    add_tools(s, apart(profile));
-    return s;
-  };
+      .directory = given.mcp.memory, .scope = std::move(scope), .profile = profile_of(words)};
+  options.make = shared_server(*secrets);
   auto const done = mcp::serve_shared_store(std::move(options));
   return done ? exit_ok : report(done.error(), false);
 }
@@ -87,10 +52,14 @@ int mcp_serve_command(settings const& given) {
     if (!kept) return report(kept.error(), false);
     secrets = std::move(*kept);
   }
-  auto s = make_server(std::move(secrets));
+  auto s = make_server(secrets);
   add_tools(s, given.agent.tools);
+  std::optional<mcp::store_share> share;
   if (db) {
     mcp::add_memory(s, db->scope(std::move(*scope)));
+    auto shared = mcp::store_share::start(*db, shared_server(std::move(secrets)));
+    if (!shared) return report(shared.error(), false);
+    share.emplace(std::move(*shared));
   }
   if (!over_http) return mcp::serve_stdio(s);
   mcp::http_endpoint_options options;

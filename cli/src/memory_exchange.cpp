@@ -15,7 +15,6 @@
 
 #include <wherry/memory/transaction.hpp>
 
-#include <array>
 #include <fstream>
 #include <functional>
 #include <iostream>
@@ -29,11 +28,6 @@ constexpr std::size_t page = 500;
 constexpr std::size_t commit_bytes = transaction_bytes_max / 4;
 /// Longest line of an import.
 constexpr std::size_t line_bytes_max = std::size_t{128} << 20;
-
-constexpr std::array event_types{event_type::run_opened,    event_type::user_message, event_type::assistant_message,
-                                 event_type::call_intent,   event_type::tool_results, event_type::call_pending,
-                                 event_type::call_resolved, event_type::run_ended,    event_type::undo,
-                                 event_type::note};
 
 using line_writer = std::function<void(json const&)>;
 
@@ -138,9 +132,8 @@ class importer {
     session_event e;
     auto const type = in.at("type").get<std::string>();
     auto const seq = in.at("seq").get<std::uint64_t>();
-    bool known_type = false;
-    for (auto const t : event_types)
-      if (type == to_string(t)) e.type = t, known_type = true;
+    auto const known_type = event_type_named(type);
+    if (known_type) e.type = *known_type;
     auto const run = ulid::parse(in.at("run").get<std::string>());
     if (!known_type || !run) return wrong_line("an event has no such " + std::string(run ? "type" : "run"));
     e.run = *run;

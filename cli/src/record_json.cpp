@@ -1,5 +1,8 @@
 #include "record_json.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace wherry::cli {
 
 json to_json(record const& r) {
@@ -77,6 +80,15 @@ result<record> record_from_json(json const& in) {
     return wrong(std::string("a member of a record has the wrong type: ") + e.what());
   }
   return r;
+}
+
+std::optional<event_type> event_type_named(std::string_view word) {
+  static constexpr std::array types{event_type::run_opened,    event_type::user_message, event_type::assistant_message,
+                                    event_type::call_intent,   event_type::tool_results, event_type::call_pending,
+                                    event_type::call_resolved, event_type::run_ended,    event_type::undo,
+                                    event_type::note};
+  auto const at = std::ranges::find(types, word, [](event_type t) { return std::string_view(to_string(t)); });
+  return at == types.end() ? std::nullopt : std::optional(*at);
 }
 
 }  // namespace wherry::cli

@@ -54,6 +54,7 @@ struct output_settings {
 struct mcp_settings {
   std::string memory;  ///< Folder of the store to serve; empty: none.
   bool stdio = false;
+  bool for_chat = false;              ///< Serve what a chat beside the holder of the store needs.
   std::optional<std::uint16_t> port;  ///< Serve over HTTP there; 0: the system chooses.
   std::vector<std::string> target;    ///< A URL, or a command and its arguments.
   std::string tool;

@@ -31,9 +31,7 @@ result<scope_name> parse_scope(std::string const& text) {
   return scope_name{.tenant = text.substr(0, slash), .user = text.substr(slash + 1)};
 }
 
-result<scope_handle> open_scope(store_settings const& given, access how) {
-  auto name = parse_scope(given.scope);
-  if (!name) return std::move(name).error();
+result<store> open_store(store_settings const& given, access how) {
   auto const path = store_path(given);
   store_options const options{.read_only = how == access::read};
   if (how == access::write) {
@@ -50,8 +48,15 @@ result<scope_handle> open_scope(store_settings const& given, access how) {
       return error{errc::not_found,
                    "there is no store at " + path.string() + " yet; wherry chat makes one, --store DIR names another",
                    "cli.store", path.string()};
-    return std::move(opened).error();
   }
+  return opened;
+}
+
+result<scope_handle> open_scope(store_settings const& given, access how) {
+  auto name = parse_scope(given.scope);
+  if (!name) return std::move(name).error();
+  auto opened = open_store(given, how);
+  if (!opened) return std::move(opened).error();
   return opened->scope(std::move(*name));
 }
 

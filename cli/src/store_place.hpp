@@ -19,6 +19,9 @@ result<scope_name> parse_scope(std::string const& text);
 
 enum class access { read, write };
 
+/// Opens the store. Fails with: what store::open fails with.
+result<store> open_store(store_settings const& given, access how);
+
 /// Opens the store and its scope. Reading works beside a writer in another process.
 /// Fails with: what store::open fails with; parse_scope.
 result<scope_handle> open_scope(store_settings const& given, access how);

@@ -366,4 +366,30 @@ result<void> serve_shared_store(shared_store_options o) {
   }
 }
 
+struct store_share::impl {
+  owned_fd listening;
+  asio::io_context loop{1};
+  std::thread thread;
+
+  ~impl() {
+    loop.stop();
+    if (thread.joinable()) thread.join();
+  }
+};
+
+store_share::store_share(std::unique_ptr<impl> i) noexcept : impl_(std::move(i)) {}
+store_share::store_share(store_share&&) noexcept = default;
+store_share& store_share::operator=(store_share&&) noexcept = default;
+store_share::~store_share() = default;
+
+result<store_share> store_share::start(store const& db, maker make) {
+  auto listening = listen_in(db.path());
+  if (!listening) return std::move(listening).error();
+  auto i = std::make_unique<impl>();
+  i->listening = std::move(*listening);
+  asio::co_spawn(i->loop, accept_relays(i->listening.get(), db, std::move(make)), [](std::exception_ptr) {});
+  i->thread = std::thread([&loop = i->loop] { loop.run(); });
+  return store_share(std::move(i));
+}
+
 }  // namespace wherry::inline v0::mcp

@@ -291,18 +291,6 @@ TEST_CASE("a run that reaches its step limit is exit code 4", "[unit]") {
   CHECK_THAT(r.err, ContainsSubstring("steps"));
 }
 
-TEST_CASE("a second chat on the same store is told who has it", "[unit]") {
-  temp_dir const folder;
-  std::vector<std::string> const line{"chat", "--session", "s", "--store", folder.path().string()};
-  process first(line, process::on::pipe);
-  REQUIRE(first.wait_for("/help"));
-  auto const second = wherry_test::wherry(line);
-  CHECK(second.code == 1);
-  CHECK_THAT(second.err, ContainsSubstring(folder.path().string()));
-  CHECK_THAT(second.err, ContainsSubstring("in process"));
-  CHECK(first.end() == 0);
-}
-
 TEST_CASE("a chat that was killed goes on where it was", "[unit]") {
   temp_dir const folder;
   std::vector<std::string> const line{"chat",         "--session", "s",      "--store", folder.path().string(),

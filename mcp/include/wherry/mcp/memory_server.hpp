@@ -13,6 +13,7 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 
 namespace wherry::inline v0::mcp {
@@ -38,5 +39,26 @@ struct shared_store_options {
 /// Calls that were under way when a holder died are answered with an error that says so; what a call had acknowledged
 /// is on disk. Fails with: what store::open fails with, errc::store_busy excepted; errc::io_failed.
 result<void> serve_shared_store(shared_store_options options);
+
+/// Lets others relay to a program that holds a store for purposes of its own: listens on the socket inside the store's
+/// directory, on a thread of its own, and serves each relay with the server that `make` gives for its scope and profile
+/// (see shared_store_options::make; called on that thread).
+///
+/// Move-only. Its end closes the socket and the connections: calls under way are not answered here, and relays take
+/// over once the store is closed. Lifetime: keeps the store open.
+class store_share {
+ public:
+  using maker = std::function<server(scope_handle scope, std::string const& profile)>;
+  /// Fails with: the system's code when there can be no socket in the directory.
+  static result<store_share> start(store const& db, maker make);
+  store_share(store_share&&) noexcept;
+  store_share& operator=(store_share&&) noexcept;
+  ~store_share();
+
+ private:
+  struct impl;
+  explicit store_share(std::unique_ptr<impl> i) noexcept;
+  std::unique_ptr<impl> impl_;
+};
 
 }  // namespace wherry::inline v0::mcp
