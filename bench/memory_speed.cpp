@@ -82,8 +82,8 @@ bool recall_speed(std::filesystem::path const& directory) {
                                                        {"encrypted", measure(directory / "encrypted", encrypted)}};
   std::printf("a scope of %zu records, a text of about 400 B and a vector of %zu dimensions each; p50 and p99\n",
               records, width);
-  std::printf("  %-10s %9s %16s %16s %16s %22s\n", "", "filled", "append, os", "append, synced", "recall by text",
-              "and every vector");
+  std::printf("  %-10s %9s %16s %16s %16s %16s %16s\n", "", "filled", "append, os", "append, synced", "recall by text",
+              "by five names", "and every vector");
   for (auto const& [name, t] : rows) {
     auto const pair = [](std::vector<double> const& v) { return std::pair(percentile(v, 0.5), percentile(v, 0.99)); };
     auto const os = pair(t.append_os_us), synced = pair(t.append_synced_us), text = pair(t.text_ms),

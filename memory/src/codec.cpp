@@ -449,6 +449,12 @@ std::optional<std::string> decode_vector(std::string_view value) {
   return packed;
 }
 
+std::string_view vector_in(std::string_view value) {
+  constexpr std::size_t version_bytes = 1, checksum_bytes = 4;
+  if (value.size() < version_bytes + checksum_bytes) return {};
+  return value.substr(version_bytes, value.size() - version_bytes - checksum_bytes);
+}
+
 std::string image_key(ulid const& scope, std::uint32_t generation) {
   auto key = state_key(scope, 'S', {});
   put_be(key, generation);

@@ -142,6 +142,8 @@ std::string vector_key(ulid const& scope, std::uint32_t generation, std::uint32_
 inline std::uint32_t number_of_vector_key(std::string_view key) { return number_of_posting_key(key); }
 std::string encode_vector(std::string_view packed);
 std::optional<std::string> decode_vector(std::string_view value);
+/// The vector in a value, whether its checksum holds or not; for comparing with one that is known to be right.
+std::string_view vector_in(std::string_view value);
 /// The checksum of the file that holds a graph of a generation.
 std::string image_key(ulid const& scope, std::uint32_t generation);
 /// What a graph's file is called inside its scope.

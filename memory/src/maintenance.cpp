@@ -61,12 +61,13 @@ result<void> write_image(scope_state& scope, scope_index& index, vector_set& set
 
 void build_graph(scope_index& index, vector_set& set) {
   std::shared_lock reading(index.mutex);
-  auto const [numbers, packed] = set.copy();
+  auto [numbers, packed] = set.copy();
   reading.unlock();
   auto const& generation = set.generation();
   auto const stride = packed_bytes(generation.form, generation.dimensions);
   vector_graph graph(generation.form, generation.dimensions, numbers.size() + numbers.size() / 4);
   for (std::size_t i = 0; i < numbers.size(); ++i) graph.add(numbers[i], packed.data() + i * stride);
+  packed = {};
   std::unique_lock const writing(index.mutex);
   set.take(std::move(graph));
 }

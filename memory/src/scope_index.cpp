@@ -91,15 +91,16 @@ std::vector<std::uint32_t> scope_index::of_document(std::string_view document) c
   return out;
 }
 
-result<void> scope_index::load(store_state const& store) {
-  return store.scan(family::mem, prefix(scope_, 'M'), prefix_end(scope_, 'M'),
-                    [&](std::string_view key, std::string_view value) -> result<bool> {
-                      auto const id = id_in_key(key);
-                      auto const found = decode_record(value, id);
-                      if (!found) return store.damaged("record " + id.text() + " fails its checksum");
-                      add(*found);
-                      return true;
-                    });
+result<void> scope_index::load(store_state const& store, std::uint32_t numbers) {
+  records_.reserve(numbers);
+  return store.scan_all(family::mem, prefix(scope_, 'M'), prefix_end(scope_, 'M'),
+                        [&](std::string_view key, std::string_view value) -> result<bool> {
+                          auto const id = id_in_key(key);
+                          auto const found = decode_record(value, id);
+                          if (!found) return store.damaged("record " + id.text() + " fails its checksum");
+                          add(*found);
+                          return true;
+                        });
 }
 
 void scope_index::add(stored_record const& r) {
@@ -166,24 +167,28 @@ result<vector_set*> scope_index::load_vectors(store_state const& store, vector_g
     if (auto const checksum = decode_image(**row)) graph = graph_in_image(store, scope_, generation, *checksum);
   // What the image lacks is added to it below; what it has too much is taken out. Without one all are kept plain.
   std::vector<std::uint32_t> there;
-  auto read = store.scan(
+  there.reserve(live_);
+  if (!graph) set->reserve(live_);
+  auto read = store.scan_all(
       family::vec, vector_prefix(scope_, generation.number), vector_prefix_end(scope_, generation.number),
       [&](std::string_view key, std::string_view value) -> result<bool> {
         auto const number = number_of_vector_key(key);
         there.push_back(number);
+        if (graph && graph->holds(number, vector_in(value))) return true;  // the image's own checksums spoke for it
         auto const packed = decode_vector(value);
         if (!packed || packed->size() != packed_bytes(generation.form, generation.dimensions))
           return store.damaged("vector " + std::to_string(number) + " of a scope fails its checksum");
         if (!graph)
           set->add(number, *packed);
-        else if (!graph->contains(number) || std::memcmp(graph->packed(number), packed->data(), packed->size()) != 0)
+        else
           graph->add(number, packed->data());
         return true;
       });
   if (!read) return read.error();
   if (graph) {
-    for (auto const number : graph->numbers())
-      if (!std::binary_search(there.begin(), there.end(), number)) graph->remove(number);
+    if (graph->size() - graph->removed() != there.size())
+      for (auto const number : graph->numbers())
+        if (!std::binary_search(there.begin(), there.end(), number)) graph->remove(number);
     set->adopt(std::move(*graph));
   }
   set->mark_written();

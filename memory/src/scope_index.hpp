@@ -95,8 +95,8 @@ class scope_index {
   /// Guards everything here: shared to search, exclusive to change.
   std::shared_mutex mutex;
 
-  /// Reads the table. Exclusive.
-  result<void> load(store_state const& store);
+  /// Reads the table; `numbers` is how many were allotted. Exclusive.
+  result<void> load(store_state const& store, std::uint32_t numbers);
 
   // After a commit that changed the records. Exclusive.
   void add(stored_record const& r);

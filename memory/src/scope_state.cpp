@@ -210,7 +210,7 @@ result<std::shared_ptr<scope_index>> scope_state::index_locked() {
   if (auto ready = load_totals_locked(); !ready) return ready.error();
   if (index) return index;
   auto made = std::make_shared<scope_index>(*id);
-  if (auto loaded = made->load(*store); !loaded) return loaded.error();
+  if (auto loaded = made->load(*store, totals.next_number); !loaded) return loaded.error();
   index = std::move(made);
   return index;
 }

@@ -48,20 +48,24 @@ result<std::optional<std::string>> store_state::get(family f, std::string const&
   return std::optional(std::move(opened->value));
 }
 
-result<void> store_state::scan(family f, std::string const& first, std::string const& end, visitor const& visit) const {
+result<void> store_state::scan(family f, std::string const& first, std::string const& end, visitor const& visit,
+                               scan_extent extent) const {
   auto const cipher = cipher_of(f, first);
   if (!cipher) return cipher.error();
-  if (!*cipher) return scan_rows(f, first, end, visit);
+  if (!*cipher) return scan_rows(f, first, end, visit, extent);
   auto const range = (*cipher)->range_of(f, first, end);
   bool const as_they_come = range.in_order || f == family::post;
   std::vector<row_cipher::row> rows;
-  auto listed = scan_rows(f, range.first, range.end, [&](std::string_view key, std::string_view value) -> result<bool> {
-    auto row = (*cipher)->open(f, key, value);
-    if (!row) return damaged("a row fails its decryption; restore the store from a backup");
-    if (as_they_come) return visit(row->key, row->value);
-    if (row->key >= first && row->key < end) rows.push_back(std::move(*row));
-    return true;
-  });
+  auto listed = scan_rows(
+      f, range.first, range.end,
+      [&](std::string_view key, std::string_view value) -> result<bool> {
+        auto row = (*cipher)->open(f, key, value);
+        if (!row) return damaged("a row fails its decryption; restore the store from a backup");
+        if (as_they_come) return visit(row->key, row->value);
+        if (row->key >= first && row->key < end) rows.push_back(std::move(*row));
+        return true;
+      },
+      extent);
   if (!listed) return listed;
   std::sort(rows.begin(), rows.end(), [](auto const& a, auto const& b) { return a.key < b.key; });
   for (auto const& row : rows) {

@@ -13,6 +13,9 @@ namespace {
 /// A reader beside a writer may list files that are gone when it opens them; it looks again this often.
 constexpr int read_only_attempts = 5;
 
+/// How much is read at once of a range that is read as a whole.
+constexpr std::size_t long_step_bytes = std::size_t{1} << 20;
+
 /// A longer log is written to tables when a store is closed: it takes about 30 ms a mebibyte to read it again.
 constexpr std::uint64_t log_bytes_when_closed_max = std::uint64_t{2} << 20;
 
@@ -245,10 +248,14 @@ result<std::optional<std::string>> store_state::get_row(family f, std::string co
   return std::optional(std::move(value));
 }
 
-result<void> store_state::scan_rows(family f, std::string const& first, std::string const& end,
-                                    visitor const& visit) const {
+result<void> store_state::scan_rows(family f, std::string const& first, std::string const& end, visitor const& visit,
+                                    scan_extent extent) const {
   rocksdb::Slice const upper(end);
   rocksdb::ReadOptions read_options;
+  if (extent == scan_extent::all) {
+    read_options.readahead_size = long_step_bytes;
+    read_options.fill_cache = false;
+  }
   read_options.iterate_upper_bound = &upper;
   std::unique_ptr<rocksdb::Iterator> const at(db_->NewIterator(read_options, handle(f)));
   for (at->Seek(first); at->Valid(); at->Next()) {

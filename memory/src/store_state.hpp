@@ -48,7 +48,13 @@ struct store_state : std::enable_shared_from_this<store_state> {
   /// Calls visit(key, value) for the keys in [first, end) in order, until it returns false. In an encrypted store the
   /// postings of several terms come in no order. Fails with whatever visit fails with.
   using visitor = std::function<result<bool>(std::string_view key, std::string_view value)>;
-  result<void> scan(family f, std::string const& first, std::string const& end, visitor const& visit) const;
+  result<void> scan(family f, std::string const& first, std::string const& end, visitor const& visit) const {
+    return scan(f, first, end, visit, scan_extent::some);
+  }
+  /// The same for ranges of many rows that are not read again soon: read in long steps, and not kept in the cache.
+  result<void> scan_all(family f, std::string const& first, std::string const& end, visitor const& visit) const {
+    return scan(f, first, end, visit, scan_extent::all);
+  }
   /// The last key in [first, end) and its value. Absent: nullopt.
   result<std::optional<std::pair<std::string, std::string>>> last(family f, std::string const& first,
                                                                   std::string const& end) const;
@@ -108,7 +114,11 @@ struct store_state : std::enable_shared_from_this<store_state> {
   result<std::optional<std::string>> get_row(family f, std::string const& disk_key) const;
   result<std::optional<std::pair<std::string, std::string>>> last_row(family f, std::string const& first,
                                                                       std::string const& end) const;
-  result<void> scan_rows(family f, std::string const& first, std::string const& end, visitor const& visit) const;
+  enum class scan_extent { some, all };
+  result<void> scan(family f, std::string const& first, std::string const& end, visitor const& visit,
+                    scan_extent extent) const;
+  result<void> scan_rows(family f, std::string const& first, std::string const& end, visitor const& visit,
+                         scan_extent extent = scan_extent::some) const;
 
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;

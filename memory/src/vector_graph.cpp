@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <queue>
 
 namespace wherry::inline v0::memory_detail {
@@ -86,6 +87,13 @@ std::vector<std::uint32_t> vector_graph::numbers() const {
 bool vector_graph::contains(std::uint32_t number) const {
   auto const at = impl_->index->label_lookup_.find(number);
   return at != impl_->index->label_lookup_.end() && !impl_->index->isMarkedDeleted(at->second);
+}
+
+bool vector_graph::holds(std::uint32_t number, std::string_view packed) const {
+  auto const at = impl_->index->label_lookup_.find(number);
+  return at != impl_->index->label_lookup_.end() && !impl_->index->isMarkedDeleted(at->second) &&
+         packed.size() == impl_->space.get_data_size() &&
+         std::memcmp(impl_->index->getDataByInternalId(at->second), packed.data(), packed.size()) == 0;
 }
 
 void vector_graph::add(std::uint32_t number, char const* packed) {

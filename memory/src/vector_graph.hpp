@@ -40,6 +40,8 @@ class vector_graph {
   /// The numbers in it, those taken out not included.
   std::vector<std::uint32_t> numbers() const;
   bool contains(std::uint32_t number) const;
+  /// Whether it contains the number with this very vector.
+  bool holds(std::uint32_t number, std::string_view packed) const;
 
   void add(std::uint32_t number, char const* packed);
   void remove(std::uint32_t number);

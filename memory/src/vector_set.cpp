@@ -56,21 +56,33 @@ double vector_set::removed_share() const {
   return graph_ && graph_->size() ? static_cast<double>(graph_->removed()) / static_cast<double>(graph_->size()) : 0;
 }
 
+template <class Visit>
+void vector_set::each(Visit visit) const {
+  if (graph_) {
+    for (auto const number : graph_->numbers()) visit(number, graph_->packed(number));
+  } else {
+    for (std::size_t i = 0; i < numbers_.size(); ++i) visit(numbers_[i], plain_.data() + i * stride());
+  }
+}
+
 std::pair<std::vector<std::uint32_t>, std::string> vector_set::copy() const {
-  if (!graph_) return {numbers_, plain_};
-  std::pair<std::vector<std::uint32_t>, std::string> out{graph_->numbers(), {}};
-  out.second.reserve(out.first.size() * stride());
-  for (auto const number : out.first) out.second.append(graph_->packed(number), stride());
+  std::pair<std::vector<std::uint32_t>, std::string> out;
+  out.first.reserve(size());
+  out.second.reserve(size() * stride());
+  each([&](std::uint32_t number, char const* packed) {
+    out.first.push_back(number);
+    out.second.append(packed, stride());
+  });
   return out;
 }
 
 void vector_set::take(vector_graph graph) {
-  // What came or went while the graph was built.
+  // What came, went or changed while the graph was built.
   for (auto const number : graph.numbers())
     if (!contains(number)) graph.remove(number);
-  auto const [numbers, packed] = copy();
-  for (std::size_t i = 0; i < numbers.size(); ++i)
-    if (!graph.contains(numbers[i])) graph.add(numbers[i], packed.data() + i * stride());
+  each([&](std::uint32_t number, char const* packed) {
+    if (!graph.holds(number, {packed, stride()})) graph.add(number, packed);
+  });
   graph_ = std::move(graph);
   numbers_ = {};
   plain_ = {};
@@ -97,12 +109,8 @@ std::vector<scored_number> vector_set::scan(std::string_view packed, std::size_t
     if (number < records.size() && filter.admits(records[number]))
       out.push_back({number, packed_dot(generation_.form, generation_.dimensions, packed.data(), vector)});
   };
-  if (graph_) {
-    for (auto const number : graph_->numbers()) score(number, graph_->packed(number));
-  } else {
-    out.reserve(numbers_.size());
-    for (std::size_t i = 0; i < numbers_.size(); ++i) score(numbers_[i], plain_.data() + i * stride());
-  }
+  out.reserve(size());
+  each(score);
   count = std::min(count, out.size());
   std::partial_sort(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(count), out.end(),
                     [](scored_number const& a, scored_number const& b) {

@@ -20,6 +20,8 @@ class vector_set {
   std::size_t size() const;
   bool contains(std::uint32_t number) const;
 
+  /// Makes room for so many, so that adding them does not move what is there.
+  void reserve(std::size_t count) { plain_.reserve(count * stride()); }
   void add(std::uint32_t number, std::string_view packed);
   void remove(std::uint32_t number);
 
@@ -42,6 +44,8 @@ class vector_set {
   void adopt(vector_graph graph) { graph_ = std::move(graph); }
 
  private:
+  template <class Visit>
+  void each(Visit visit) const;  ///< visit(number, packed)
   std::vector<scored_number> scan(std::string_view packed, std::size_t count, record_filter const& filter,
                                   std::vector<known_record> const& records) const;
   std::size_t stride() const { return packed_bytes(generation_.form, generation_.dimensions); }

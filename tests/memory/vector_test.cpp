@@ -1,7 +1,7 @@
 #include "events.hpp"
 #include "shared_data.hpp"
 #include "temp_dir.hpp"
-#include "vector_graph.hpp"
+#include "vector_set.hpp"
 
 #include <wherry/core/hash.hpp>
 #include <wherry/core/random.hpp>
@@ -305,6 +305,31 @@ TEST_CASE("an image that a graph cannot have is refused without being followed",
     auto const loaded = read(flipped);
     if (loaded) loaded->search(pack(vector_form::f32, drawn(1)).data(), 5, {});
   }
+}
+
+TEST_CASE("a graph takes over what came, went and changed while it was built", "[memory]") {
+  vector_set set({.number = 1, .dimensions = dims, .form = vector_form::f32, .fingerprint = "m"});
+  auto const packed = [](std::uint64_t n) { return pack(vector_form::f32, drawn(n)); };
+  std::vector<known_record> records(60);
+  for (std::uint32_t i = 0; i < 60; ++i) records[i].id = ulid::draw(1, {.run = i});
+  for (std::uint32_t i = 0; i < 50; ++i) set.add(i, packed(i));
+  auto const [numbers, copied] = set.copy();
+  vector_graph graph(vector_form::f32, dims, 50);
+  for (std::size_t i = 0; i < numbers.size(); ++i)
+    graph.add(numbers[i], copied.data() + i * packed_bytes(vector_form::f32, dims));
+  set.remove(7);
+  set.add(55, packed(55));
+  set.remove(9);
+  set.add(9, packed(900));
+  set.take(std::move(graph));
+  CHECK(set.has_graph());
+  CHECK(set.size() == 50);
+  auto const nearest = [&](std::uint64_t n) { return set.search(packed(n), 1, {}, records).at(0); };
+  CHECK(nearest(55).number == 55);
+  CHECK(nearest(900).number == 9);
+  CHECK(nearest(900).score > 0.999F);
+  CHECK(nearest(7).number != 7);
+  CHECK((nearest(9).number != 9 || nearest(9).score < 0.999F));
 }
 
 TEST_CASE("vectors as bytes find nearly what floats find", "[memory]") {
