@@ -1,6 +1,6 @@
 // What a tools/call of 2026-07-28 costs the server: over Streamable HTTP beside a bare epoll responder that reads and
 // writes the same bytes, and over a pair of pipes. Everything runs in this process; the CPU clock read is that of the
-// thread that serves. The TypeScript SDKs are measured by other means (see docs/mcp.md).
+// thread that serves. mcp_peers measures processes, those of the TypeScript SDKs beside ours.
 //
 //   bench_mcp [--calls N] [--json FILE]
 

@@ -80,14 +80,16 @@ inline void bare_responder(int listener, std::size_t request_size, std::string c
 }
 
 // `in_flight` connections with one request each under way, until `count` answers of `answer_size` bytes have come.
-// Returns: the seconds it took; the milliseconds of each answer go to `latencies`, where somebody wants them.
+// Returns: the seconds it took; the milliseconds of each answer go to `latencies`, where somebody wants them, and to
+// `turns` how many answers came from one answer of a connection to its next: all at their fair turn, that is in_flight.
 inline double drive(std::uint16_t port, int in_flight, int count, std::string const& request, std::size_t answer_size,
-                    std::vector<double>* latencies = nullptr) {
+                    std::vector<double>* latencies = nullptr, std::vector<double>* turns = nullptr) {
   using clock = std::chrono::steady_clock;
   std::vector<clock::time_point> since(4096);
   int const poll = epoll_create1(EPOLL_CLOEXEC);
   std::vector<int> sockets;
   std::vector<std::size_t> have(4096);
+  std::vector<int> last_turn(4096);
   auto const at = loopback(port);
   for (int i = 0; i < in_flight; ++i) {
     int const fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -134,6 +136,9 @@ inline double drive(std::uint16_t port, int in_flight, int count, std::string co
         latencies->push_back(
             std::chrono::duration<double, std::milli>(clock::now() - since[static_cast<std::size_t>(fd)]).count());
       ++answered;
+      auto& last = last_turn[static_cast<std::size_t>(fd)];
+      if (turns && last > 0) turns->push_back(answered - last);
+      last = answered;
       if (asked < count) ask(fd), ++asked;
     }
   }
