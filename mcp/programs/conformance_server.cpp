@@ -120,10 +120,12 @@ void add_simple_tools(mcp::server& s) {
     }
     co_return "progress told";
   }));
-  s.add(mcp::tool("test_reconnection", "Takes a moment.", [](mcp::context) -> w::task<std::string> {
-    co_await pause(100ms);
-    co_return "Reconnection test completed successfully.";
-  }));
+  s.add(mcp::tool("test_reconnection", "Lets its client come back for the answer.",
+                  [](mcp::context c) -> w::task<std::string> {
+                    c.disconnect(50ms);
+                    co_await pause(100ms);
+                    co_return "Reconnection test completed successfully.";
+                  }));
   s.add(mcp::tool("test_streaming_elicitation", "Succeeds.", [] { return "no elicitation was needed"; }).inline_run());
   s.add(
       mcp::tool("json_schema_2020_12_tool", "Has a schema with every kind of keyword.",

@@ -99,6 +99,12 @@ void call_state::tell(std::string message_text) {
   });
 }
 
+void call_state::disconnect(std::chrono::milliseconds retry) {
+  asio::dispatch(executor, [self = shared_from_this(), retry] {
+    if (self->out && !self->answered) self->out->disconnect(retry);
+  });
+}
+
 void call_state::arm(std::chrono::milliseconds limit_of_call) {
   if (!limit) limit.emplace(executor);
   limit->expires_after(limit_of_call);

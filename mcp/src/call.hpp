@@ -34,6 +34,8 @@ class reply {
   virtual void finish(std::string_view message, int status) = 0;
   /// A request has come that will be finished here.
   virtual void begins() {}
+  /// The connection should end, and the client come back after so long.
+  virtual void disconnect(std::chrono::milliseconds /*retry*/) {}
   /// The call that answers here: what to abandon when this way is cut.
   virtual void serves(std::weak_ptr<call_state>) {}
 };
@@ -116,6 +118,8 @@ struct call_state : std::enable_shared_from_this<call_state> {
 
   /// Sends a notification about the call; from any thread.
   void tell(std::string message);
+  /// Asks the connection to end; from any thread.
+  void disconnect(std::chrono::milliseconds retry);
   /// The handler has ended.
   void complete(result<result_body> outcome);
   /// Nobody waits any more: the handler is told to end, and what it gives is dropped.

@@ -1,14 +1,14 @@
 // Streamable HTTP. A POST carries one message; what comes back about it is one JSON answer when nothing comes before
-// it, and an event stream otherwise.
+// it, and an event stream otherwise. In a session a stream that broke off can be taken up again.
 
 #include <wherry/mcp/serve.hpp>
 
 #include "content_json.hpp"
+#include "exchange_reply.hpp"
 #include "server_state.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -29,70 +29,12 @@ namespace {
 constexpr std::string_view session_field = "Mcp-Session-Id";
 constexpr std::string_view json_type = "application/json";
 
-/// What came about one request, until the exchange has sent it.
-class exchange_reply final : public reply {
- public:
-  exchange_reply(asio::any_io_executor const& where, std::size_t bytes_max) : where_(where), bytes_max_(bytes_max) {}
-
-  void begins() override { began = true; }
-  void serves(std::weak_ptr<call_state> call) override { call_ = std::move(call); }
-  void notify(std::string_view message) override {
-    // A reader that is too slow loses what is only news.
-    if (queued_bytes_ + message.size() > bytes_max_) return;
-    queued_bytes_ += message.size();
-    queue_.emplace_back(message);
-    ring();
-  }
-  void finish(std::string_view message, int code) override {
-    finished = true;
-    status = code;
-    answer.assign(message);
-    ring();
-  }
-
-  bool began = false;
-  bool finished = false;
-  int status = 200;
-  std::string answer;
-
-  bool has_news() const noexcept { return !queue_.empty(); }
-  std::string next() {
-    auto message = std::move(queue_.front());
-    queue_.pop_front();
-    queued_bytes_ -= message.size();
-    return message;
-  }
-  /// Resumes when something has come, or after `time`: false then.
-  task<bool> wait(std::chrono::milliseconds time) {
-    if (has_news() || finished) co_return true;
-    if (!bell_) bell_.emplace(where_);
-    bell_->expires_after(time);
-    error_code ec;
-    co_await bell_->async_wait(asio::redirect_error(asio::use_awaitable, ec));
-    co_return has_news() || finished;
-  }
-  /// The reader has gone.
-  void cut() {
-    if (finished) return;
-    if (auto const call = call_.lock()) call->abandon();
-  }
-
- private:
-  void ring() {
-    if (bell_) bell_->cancel();
-  }
-  asio::any_io_executor where_;
-  std::size_t bytes_max_;
-  std::optional<asio::steady_timer> bell_;
-  std::deque<std::string> queue_;
-  std::size_t queued_bytes_ = 0;
-  std::weak_ptr<call_state> call_;
-};
-
-/// Whoever leaves while the exchange is under way cuts it.
+/// Whoever leaves while the exchange is under way cuts it, unless it can be taken up again.
 struct cut_on_exit {
   std::shared_ptr<exchange_reply> to;
-  ~cut_on_exit() { to->cut(); }
+  ~cut_on_exit() {
+    if (to->stream() == 0) to->cut();
+  }
 };
 
 bool is_stateless_name(std::optional<std::string_view> version) {
@@ -105,7 +47,9 @@ bool is_stateless_name(std::optional<std::string_view> version) {
 struct http_endpoint::impl : std::enable_shared_from_this<http_endpoint::impl> {
   struct kept_session {
     std::shared_ptr<session_state> state;
-    std::shared_ptr<exchange_reply> stream;  ///< Of the GET that is open, if one is.
+    std::shared_ptr<exchange_reply> general;  ///< Of what belongs to no call, once somebody asked for it.
+    std::map<std::uint64_t, std::shared_ptr<exchange_reply>>
+        streams;  ///< Of calls, that can be taken up again, by number.
     std::chrono::steady_clock::time_point used;
     std::list<std::string>::iterator place;  ///< In `order`.
   };
@@ -121,6 +65,7 @@ struct http_endpoint::impl : std::enable_shared_from_this<http_endpoint::impl> {
   std::list<std::string> order;  ///< Of use: the one idle the longest first.
   asio::steady_timer sweep;
   bool sweeping = false;
+  std::uint64_t streams_made = 0;
 
   // ---- sessions of the handshake era
 
@@ -138,7 +83,10 @@ struct http_endpoint::impl : std::enable_shared_from_this<http_endpoint::impl> {
     std::ranges::replace(id, '+', '-');
     std::ranges::replace(id, '/', '_');
     order.push_back(id);
-    sessions[id] = {std::move(state), nullptr, std::chrono::steady_clock::now(), std::prev(order.end())};
+    auto& kept = sessions[id];
+    kept.state = std::move(state);
+    kept.used = std::chrono::steady_clock::now();
+    kept.place = std::prev(order.end());
     watch();
     return id;
   }
@@ -153,7 +101,13 @@ struct http_endpoint::impl : std::enable_shared_from_this<http_endpoint::impl> {
     for (auto const& [_, weak] : gone.state->calls)
       if (auto call = weak.lock()) open.push_back(std::move(call));
     for (auto const& call : open) call->abandon();
-    if (gone.stream) gone.stream->finish({}, 200);
+    if (gone.general) gone.general->finish({}, 200);
+  }
+
+  /// Listening is use, too.
+  static bool in_use(kept_session const& s) {
+    return (s.general && s.general->being_read()) ||
+           std::ranges::any_of(s.streams, [](auto const& one) { return one.second->being_read(); });
   }
 
   /// Ends sessions that nobody uses, while there are any.
@@ -167,11 +121,68 @@ struct http_endpoint::impl : std::enable_shared_from_this<http_endpoint::impl> {
       auto const old = std::chrono::steady_clock::now() - self->options.session_idle;
       while (!self->order.empty()) {
         auto& oldest = self->sessions[self->order.front()];
-        if (oldest.used > old || oldest.stream) break;
-        self->end_session(self->order.front());
+        if (oldest.used > old) break;
+        std::string const id = self->order.front();
+        if (in_use(oldest))
+          self->find(id);
+        else
+          self->end_session(id);
       }
       if (!self->sessions.empty()) self->watch();
     });
+  }
+
+  // ---- streams that can be taken up again
+
+  void keep_stream(std::string const& session, std::shared_ptr<exchange_reply> const& to) {
+    auto const at = sessions.find(session);
+    if (at == sessions.end() || options.replay.streams_max == 0) return;
+    to->make_resumable(++streams_made);
+    if (to == at->second.general) return;
+    at->second.streams[streams_made] = to;
+    forget_streams(at->second);
+  }
+
+  static std::shared_ptr<exchange_reply> stream_of(kept_session const& kept, std::uint64_t number) {
+    if (kept.general && number != 0 && kept.general->stream() == number) return kept.general;
+    auto const at = kept.streams.find(number);
+    return at == kept.streams.end() ? nullptr : at->second;
+  }
+
+  /// Lets go of what is beyond the bounds: of ended streams first. The latest stays, its client may not have it yet.
+  void forget_streams(kept_session& kept) const {
+    auto& all = kept.streams;
+    auto const& bounds = options.replay;
+    auto const bytes = [&] {
+      std::size_t sum = 0;
+      for (auto const& [_, s] : all) sum += s->bytes();
+      return sum;
+    };
+    while (all.size() > bounds.streams_max || (all.size() > 1 && bytes() > bounds.session_bytes_max)) {
+      auto const latest = std::prev(all.end());
+      auto oldest = std::find_if(all.begin(), latest,
+                                 [](auto const& s) { return s.second->finished && !s.second->being_read(); });
+      if (oldest == latest && all.size() <= bounds.streams_max) return;
+      if (oldest == latest) oldest = all.begin();
+      auto const gone = oldest->second;
+      all.erase(oldest);
+      gone->forget();
+    }
+  }
+
+  /// Its reader has left.
+  void left(std::string const& session, std::shared_ptr<exchange_reply> const& stream) {
+    if (stream->being_read()) return;  // by another one
+    auto const at = sessions.find(session);
+    bool const general = at != sessions.end() && at->second.general == stream;
+    bool const named = stream->primes || stream->place() > 0;  // the client has an id to come back with
+    if (at == sessions.end() || stream->stream() == 0 || (!named && !general)) {
+      if (at != sessions.end()) at->second.streams.erase(stream->stream());
+      if (general) at->second.general = nullptr;
+      stream->cut();
+      return;
+    }
+    forget_streams(at->second);
   }
 
   // ---- exchanges
@@ -249,7 +260,7 @@ struct http_endpoint::impl : std::enable_shared_from_this<http_endpoint::impl> {
       session = kept->state;
       by.handshake_only = true;
     }
-    auto const to = std::make_shared<exchange_reply>(executor, options.stream_bytes_max);
+    auto const to = new_reply(session.get());
     served.state()->receive(std::string(*body), to, session, executor, by);
     http_fields more;
     if (provisional && session->agreed) more.add(session_field, keep(session));
@@ -258,7 +269,14 @@ struct http_endpoint::impl : std::enable_shared_from_this<http_endpoint::impl> {
       co_return ex.reply(202);
     }
     if (to->finished && !to->has_news()) co_return answer(ex, *to, std::move(more));
-    co_await stream(ex, to, std::move(more));
+    std::string const in(by.handshake_only ? fields.get(session_field) : std::string_view{});
+    co_await stream(ex, to, std::move(more), in);
+  }
+
+  std::shared_ptr<exchange_reply> new_reply(session_state const* session) const {
+    auto made = std::make_shared<exchange_reply>(executor, options.stream_bytes_max, options.replay);
+    made->primes = options.replay.streams_max > 0 && session && session->agreed && session->agreed->polling;
+    return made;
   }
 
   static void answer(http_exchange& ex, exchange_reply& from, http_fields more) {
@@ -268,75 +286,93 @@ struct http_endpoint::impl : std::enable_shared_from_this<http_endpoint::impl> {
     ex.reply(from.status, std::move(more), std::move(from.answer));
   }
 
-  /// Waits for the answer; what comes before it makes the exchange a stream.
-  task<void> stream(http_exchange& ex, std::shared_ptr<exchange_reply> to, http_fields more) {
+  /// Waits for the answer; what comes before it makes the exchange a stream, which a session keeps.
+  task<void> stream(http_exchange& ex, std::shared_ptr<exchange_reply> to, http_fields more, std::string session) {
     cut_on_exit const guard{to};
     bool const soon = co_await to->wait(options.stream_after);
     if (soon && to->finished && !to->has_news()) co_return answer(ex, *to, std::move(more));
+    co_await send_stream(ex, to, std::move(more), std::move(session));
+  }
+
+  /// Sends a stream from where it stands to its end.
+  task<void> send_stream(http_exchange& ex, std::shared_ptr<exchange_reply> to, http_fields more, std::string session) {
+    struct reader {
+      impl& self;
+      std::string const& session;
+      std::shared_ptr<exchange_reply> stream;
+      std::uint64_t holder;
+      ~reader() {
+        stream->let_go(holder);
+        self.left(session, stream);
+      }
+    } const reading{*this, session, to, to->take_hold()};
     more.add("Content-Type", "text/event-stream");
     more.add("Cache-Control", "no-cache");
     auto begun = co_await ex.async_start(200, std::move(more));
     if (!begun) co_return;
-    co_await pump(ex, *to);
+    if (to->stream() == 0 && !session.empty()) keep_stream(session, to);
+    co_await pump(ex, *to, reading.holder);
   }
 
-  task<void> pump(http_exchange& ex, exchange_reply& from) {
+  task<void> pump(http_exchange& ex, exchange_reply& from, std::uint64_t holder) {
     std::string piece;
+    if (from.primes) append_priming(piece, from, options.replay.retry);
     for (;;) {
-      piece.clear();
-      while (from.has_news()) append_event(piece, from.next());
-      bool const last = from.finished;
-      if (last && !from.answer.empty()) append_event(piece, from.answer);
+      if (!from.held_by(holder)) co_return;  // the client has taken the stream up elsewhere
+      while (auto const e = from.next()) append_event(piece, e->message, {from.stream(), e->number});
+      auto const retry = from.take_disconnect();
+      bool const leaves = retry && from.stream() != 0 && !from.drained();
+      if (leaves) append_priming(piece, from, *retry);
       if (!piece.empty()) {
         auto const sent = co_await ex.async_write(piece);
         if (!sent) co_return;
       }
-      if (last) co_return;
+      if (leaves || from.drained()) co_return;
       bool const came = co_await from.wait(options.keep_alive);
-      if (came) continue;
       piece.clear();
-      append_sse_comment(piece, "");
-      auto const sent = co_await ex.async_write(piece);
-      if (!sent) co_return;
+      if (!came) append_sse_comment(piece, "");
     }
   }
 
-  static void append_event(std::string& out, std::string const& message) {
+  /// Where the client stands and how long to wait before it comes back, without a message.
+  static void append_priming(std::string& out, exchange_reply const& from, std::chrono::milliseconds retry) {
+    if (from.stream() == 0) return;
+    out.append("id: ").append(event_id{from.stream(), from.place()}.text());
+    out.append("\nretry: ").append(std::to_string(retry.count())).append("\ndata: \n\n");
+  }
+
+  static void append_event(std::string& out, std::string_view message, event_id id) {
+    out.append("event: message\n");
+    if (id.stream != 0) out.append("id: ").append(id.text()).append("\n");
+    auto const at = out.append("data: ").size();
+    out.append(message);
     // Raw line ends stand between tokens only.
-    if (message.find('\n') == std::string::npos) {
-      out.append("event: message\ndata: ").append(message).append("\n\n");
-    } else {
-      std::string flat = message;
-      std::ranges::replace(flat, '\n', ' ');
-      std::ranges::replace(flat, '\r', ' ');
-      out.append("event: message\ndata: ").append(flat).append("\n\n");
-    }
+    if (message.find('\n') != std::string_view::npos)
+      std::replace_if(
+          out.begin() + static_cast<std::ptrdiff_t>(at), out.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+    out.append("\n\n");
   }
 
-  /// GET: what belongs to no request.
+  /// GET: what belongs to no call; or, with Last-Event-ID, the rest of a stream of this session that broke off.
   task<void> listen(http_exchange& ex) {
     auto* const kept = session_of(ex);
     if (!kept) co_return;
-    if (kept->stream) co_return refuse(ex, 409, "the session has a stream already");
-    auto const to = std::make_shared<exchange_reply>(executor, options.stream_bytes_max);
-    kept->stream = to;
+    std::string const session(ex.fields().get(session_field));
+    if (auto const last = ex.fields().find("Last-Event-ID")) {
+      auto const id = event_id::parse(*last);
+      auto const to = id ? stream_of(*kept, id->stream) : nullptr;
+      if (!to || !to->rewind(id->number)) co_return refuse(ex, 400, "the session keeps no stream with this event");
+      http_fields none;
+      co_await send_stream(ex, to, std::move(none), session);
+      co_return;
+    }
+    if (kept->general && kept->general->being_read()) co_return refuse(ex, 409, "the session has a stream already");
+    // A stream whose reader has gone is read on: what came meanwhile is not lost.
+    if (!kept->general) kept->general = new_reply(kept->state.get());
+    auto const to = kept->general;
     kept->state->general = to;
-    std::string const id(ex.fields().get(session_field));
-    struct detach {
-      impl* self;
-      std::string id;
-      std::shared_ptr<exchange_reply> stream;
-      ~detach() {
-        auto const at = self->sessions.find(id);
-        if (at != self->sessions.end() && at->second.stream == stream) at->second.stream = nullptr;
-      }
-    } const on_exit{this, id, to};
-    http_fields fields;
-    fields.add("Content-Type", "text/event-stream");
-    fields.add("Cache-Control", "no-cache");
-    auto begun = co_await ex.async_start(200, std::move(fields));
-    if (!begun) co_return;
-    co_await pump(ex, *to);
+    http_fields none;
+    co_await send_stream(ex, to, std::move(none), session);
   }
 };
 

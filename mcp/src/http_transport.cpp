@@ -28,6 +28,7 @@ using namespace detail;
 namespace {
 
 constexpr auto retry_default = std::chrono::milliseconds(1000);
+constexpr auto retry_min = std::chrono::milliseconds(10);
 constexpr auto retry_max = std::chrono::milliseconds(30'000);
 constexpr std::size_t body_bytes_max = std::size_t{16} << 20;  // of an answer
 
@@ -144,15 +145,22 @@ struct http_link : std::enable_shared_from_this<http_link> {
       }
     }
     out.last_event = events_of.last_event_id();
-    out.retry = std::min(events_of.retry().value_or(retry_default), retry_max);
+    out.retry = std::clamp(events_of.retry().value_or(retry_default), retry_min, retry_max);
     co_return out;
   }
 
-  /// Takes up a stream that ended before its answer came (handshake era).
+  /// Takes up a stream that ended before its answer came (handshake era). One that the server ended in order is asked
+  /// for until the call's deadline; one that breaks, or a server that is not there, so often in a row.
   task<stream_end> resume(stream_end from, std::string id, deadline until) {
-    for (int attempt = 0; attempt < to.reconnects_max && !from.answered && !over; ++attempt) {
+    int broken = 0;
+    while (broken < to.reconnects_max && !from.answered && !over) {
       if (from.last_event.empty() || session.empty()) co_return from;
-      asio::steady_timer timer(executor, from.retry);
+      auto const again = std::chrono::steady_clock::now() + from.retry;
+      if (again >= until) {
+        from.why = error(errc::deadline_exceeded, "the stream was not taken up again in time", "mcp.http", to.url);
+        co_return from;
+      }
+      asio::steady_timer timer(executor, again);
       boost::system::error_code ec;
       co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ec));
       if (ec) co_return from;
@@ -162,6 +170,7 @@ struct http_link : std::enable_shared_from_this<http_link> {
       auto stream = co_await open_stream(std::move(r), until);
       if (!stream) {
         from.why = stream.error();
+        ++broken;
         continue;
       }
       if (stream->status() != 200) {
@@ -170,9 +179,14 @@ struct http_link : std::enable_shared_from_this<http_link> {
                          "mcp.http", to.url);
         co_return from;
       }
-      auto const before = from.last_event;
+      auto const before = std::move(from);
       from = co_await read_events(std::move(*stream), id, until);
-      if (from.last_event.empty()) from.last_event = before;
+      bool const came = !from.last_event.empty() && from.last_event != before.last_event;
+      broken = !from.why || came ? 0 : broken + 1;
+      if (from.last_event.empty()) {
+        from.last_event = before.last_event;
+        from.retry = before.retry;
+      }
     }
     co_return from;
   }
@@ -307,18 +321,27 @@ struct http_link : std::enable_shared_from_this<http_link> {
   /// The stream of what belongs to no request.
   task<void> listen(std::shared_ptr<http_link> /*kept alive*/) {
     stream_end last;
+    bool had = false;
     for (int broken = 0; !over && broken < to.reconnects_max; ++broken) {
       auto r = request("GET");
       r.fields.set("Accept", "text/event-stream");
       if (!last.last_event.empty()) r.fields.set("Last-Event-ID", last.last_event);
       auto stream = co_await open_stream(std::move(r), no_deadline);
-      if (!stream) co_return;
-      if (stream->status() != 200) co_return;  // a server need not offer one
-      auto const before = std::chrono::steady_clock::now();
-      std::string none;
-      last = co_await read_events(std::move(*stream), std::move(none), no_deadline);
+      if (stream && stream->status() != 200) {
+        if (last.last_event.empty()) co_return;  // a server need not offer one
+        last.last_event.clear();                 // it keeps that stream no longer: a new one
+      } else if (stream) {
+        had = true;
+        auto const before = std::move(last);
+        auto const from = std::chrono::steady_clock::now();
+        std::string none;
+        last = co_await read_events(std::move(*stream), std::move(none), no_deadline);
+        if (last.last_event.empty()) last.last_event = before.last_event;
+        if (std::chrono::steady_clock::now() - from > std::chrono::minutes(1)) broken = 0;
+      } else if (!had) {
+        co_return;
+      }
       if (over) co_return;
-      if (std::chrono::steady_clock::now() - before > std::chrono::minutes(1)) broken = 0;
       asio::steady_timer timer(executor, last.retry);
       boost::system::error_code ec;
       co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ec));

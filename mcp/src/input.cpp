@@ -187,6 +187,8 @@ void context::progress(double done, std::optional<double> total, std::string_vie
   call_->tell(rpc_notification("notifications/progress", params + "}"));
 }
 
+void context::disconnect(std::chrono::milliseconds retry) const { call_->disconnect(retry); }
+
 void context::log(severity level, std::string_view text, std::string_view logger) const {
   raw_json data;
   append_string(data.text, text);

@@ -103,6 +103,11 @@ class context {
   void log(severity level, std::string_view text, std::string_view logger = {}) const;
   void log(severity level, raw_json const& data, std::string_view logger = {}) const;
 
+  /// Ends the connection on which the client waits; it comes back by itself after `retry` and gets what came meanwhile,
+  /// and the answer: a long call need not hold a connection open (SEP-1699). The call goes on. Only where clients know
+  /// of it (2025-11-25 over HTTP, and http_endpoint_options::replay keeps streams); no effect elsewhere.
+  void disconnect(std::chrono::milliseconds retry) const;
+
   /// Asks everything at once and waits for all answers.
   /// Returns: the client's results in the order of the questions, as they came.
   /// Fails with: the JSON-RPC error missing_client_capability when the client has not declared what a question needs

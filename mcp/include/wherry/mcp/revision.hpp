@@ -19,6 +19,7 @@ struct revision {
   bool icons = false;
   bool url_elicitation = false;
   bool sampling_tools = false;
+  bool polling = false;  ///< Over HTTP a server may end a call's connection: the client comes back for the answer.
   int resource_not_found = -32002;  ///< The code of an unknown resource.
 };
 

@@ -32,6 +32,17 @@ task<result<void>> async_serve_stdio(server s, stdio_options options = {});
 /// The same, blocking. Returns an exit code: 0, or 1 after saying on standard error what went wrong.
 int serve_stdio(server const& s, stdio_options options = {});
 
+/// What a session of the handshake era keeps of its streams, so that a client whose connection broke can go on where it
+/// was (Last-Event-ID). Until then the call goes on; a stream that is kept no longer is answered 400.
+struct replay_options {
+  std::size_t streams_max = 64;  ///< Of a session; beyond, the oldest that has ended goes. 0: none, and a call ends
+                                 ///< when its client goes.
+  std::size_t events_max = 256;  ///< Of a stream; the oldest go. Its answer is kept beside them.
+  std::size_t bytes_max = std::size_t{256} << 10;        ///< Of these events.
+  std::size_t session_bytes_max = std::size_t{1} << 20;  ///< Of all, answers too; beyond, the oldest ended streams go.
+  std::chrono::milliseconds retry{500};                  ///< How long clients are told to wait before they come back.
+};
+
 /// Streamable HTTP, for both eras on one endpoint. A request of the stateless era is answered on its own; one of the
 /// handshake era belongs to a session (Mcp-Session-Id).
 struct http_endpoint_options {
@@ -43,6 +54,7 @@ struct http_endpoint_options {
   std::chrono::milliseconds keep_alive{15'000};     ///< Between two signs of life on a silent stream.
   std::size_t stream_bytes_max = std::size_t{4}
                                  << 20;  ///< Messages waiting for a slow reader; beyond, notifications go.
+  replay_options replay = {};
   /// Asked before anything else; false when it has answered the exchange itself (a challenge, say).
   std::function<task<bool>(http_exchange&)> guard = {};
 };
