@@ -1,7 +1,9 @@
 // The secrets that seal requestState, kept for their owner alone: two lines of hexadecimal digits, newest first.
 
+#include <wherry/core/detail/owned_fd.hpp>
 #include <wherry/mcp/request_secrets.hpp>
 
+#include "file_lock.hpp"
 #include "seal.hpp"
 
 #include <cerrno>
@@ -9,13 +11,13 @@
 #include <optional>
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 namespace wherry::inline v0::mcp {
 
 using namespace detail;
+using wherry::detail::owned_fd;
 
 namespace {
 
@@ -49,18 +51,6 @@ error failed(std::string what, std::filesystem::path const& file) {
   return {std::error_code(errno, std::generic_category()), std::move(what), "mcp.request_secrets", file.string()};
 }
 
-/// One process at a time; ends with the object.
-class file_lock {
- public:
-  explicit file_lock(int fd) : fd_(fd) { ::flock(fd_, LOCK_EX); }
-  file_lock(file_lock const&) = delete;
-  ~file_lock() { ::close(fd_); }
-  int fd() const noexcept { return fd_; }
-
- private:
-  int fd_;
-};
-
 result<request_secrets> read_secrets(int fd, std::filesystem::path const& file) {
   struct stat about{};
   if (::fstat(fd, &about) != 0) return failed("the file cannot be looked at", file);
@@ -92,27 +82,30 @@ result<request_secrets> write_secrets(int fd, request_secrets keys, std::filesys
   return keys;
 }
 
-result<request_secrets> with_secrets(std::filesystem::path const& directory, bool renew) {
+result<request_secrets> with_secrets(std::filesystem::path const& directory, bool renew,
+                                     std::chrono::milliseconds lock_time) {
   std::error_code ec;
   std::filesystem::create_directories(directory, ec);
   if (ec) return error(ec, "the directory cannot be made", "mcp.request_secrets", directory.string());
   auto const file = directory / file_name;
-  int const fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return failed("the file of secrets cannot be opened", file);
-  file_lock const held(fd);
-  auto keys = read_secrets(fd, file);
+  owned_fd const fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd) return failed("the file of secrets cannot be opened", file);
+  if (auto const held = lock_file(fd.get(), lock_time, file, "mcp.request_secrets"); !held) return held.error();
+  auto keys = read_secrets(fd.get(), file);
   if (!keys || (!keys->current.empty() && !renew)) return keys;
-  return write_secrets(fd, {random_bytes(seal_key_bytes), std::move(keys->current)}, file);
+  return write_secrets(fd.get(), {random_bytes(seal_key_bytes), std::move(keys->current)}, file);
 }
 
 }  // namespace
 
-result<request_secrets> kept_request_secrets(std::filesystem::path const& directory) {
-  return with_secrets(directory, false);
+result<request_secrets> kept_request_secrets(std::filesystem::path const& directory,
+                                             std::chrono::milliseconds lock_time) {
+  return with_secrets(directory, false, lock_time);
 }
 
-result<request_secrets> renewed_request_secrets(std::filesystem::path const& directory) {
-  return with_secrets(directory, true);
+result<request_secrets> renewed_request_secrets(std::filesystem::path const& directory,
+                                                std::chrono::milliseconds lock_time) {
+  return with_secrets(directory, true, lock_time);
 }
 
 }  // namespace wherry::inline v0::mcp

@@ -1,6 +1,7 @@
 // One holder, any number of relays. See memory_server.hpp.
 
 #include <wherry/core/detail/owned_fd.hpp>
+#include <wherry/core/runtime.hpp>
 #include <wherry/mcp/json_rpc.hpp>
 #include <wherry/mcp/memory_server.hpp>
 #include <wherry/mcp/revision.hpp>
@@ -41,6 +42,7 @@ constexpr auto look_again = std::chrono::milliseconds(20);  // between two tries
 constexpr std::size_t hello_bytes_max = 64 * 1024;
 constexpr std::size_t relays_max = 64;
 constexpr auto hello_time_ms = 2'000;
+constexpr auto hello_time = std::chrono::milliseconds(hello_time_ms);
 
 /// The socket's address; a long path is reached through the directory's descriptor, which must stay open meanwhile.
 struct socket_address {
@@ -98,32 +100,45 @@ struct hello {
   std::string profile;
 };
 
-std::optional<hello> read_hello(int fd, std::string& rest) {
+/// One line, and nothing behind it: a relay waits for the word that it may go on.
+task<result<hello>> read_hello(std::shared_ptr<owned_fd> socket) {
+  asio::posix::stream_descriptor in(co_await asio::this_coro::executor, ::dup(socket->get()));
   std::string text;
   char buffer[4096];
-  while (text.find('\n') == std::string::npos) {
-    pollfd p{fd, POLLIN, 0};
-    if (text.size() > hello_bytes_max || ::poll(&p, 1, hello_time_ms) <= 0) return std::nullopt;
-    auto const n = ::read(fd, buffer, sizeof buffer);
-    if (n <= 0) return std::nullopt;
-    text.append(buffer, static_cast<std::size_t>(n));
+  while (!text.ends_with('\n')) {
+    if (text.size() > hello_bytes_max) co_return error(errc::limit_reached, "a relay's first line is too long");
+    error_code ec;
+    auto const n = co_await in.async_read_some(asio::buffer(buffer), asio::redirect_error(asio::use_awaitable, ec));
+    if (ec) co_return error(errc::io_failed, "a relay left before it said whom it relays for");
+    text.append(buffer, n);
   }
-  auto const end = text.find('\n');
-  rest = text.substr(end + 1);
-  text.resize(end);
-  if (check_json(text, 16) || !is_object(text)) return std::nullopt;
+  text.pop_back();
+  if (check_json(text, 16) || !is_object(text)) co_return error(errc::parse_error, "a relay's first line is no object");
   hello out;
   out.scope = {.tenant = string_member(text, "tenant").value_or(""),
                .user = string_member(text, "user").value_or(""),
                .agent = string_member(text, "agent").value_or("")};
   out.profile = string_member(text, "profile").value_or("");
-  return out;
+  co_return out;
 }
 
 // ---------------------------------------------------------------- the holder
 
+using server_maker = std::function<server(scope_handle, std::string const&)>;
+
+/// Serves one relay to its end. One that does not say in time what it is there for is let go.
+task<void> serve_relay(std::shared_ptr<owned_fd> socket, store db, server_maker make) {
+  auto const until = std::chrono::steady_clock::now() + hello_time;
+  auto said = co_await with_deadline(read_hello(socket), until, "a relay's first line");
+  if (!said || !write_all(socket->get(), "ready\n", 0)) co_return;  // it fits into a buffer that nothing is in
+  stdio_options options{.input = socket->get(), .output = socket->get()};
+  auto s = make(db.scope(said->scope), said->profile);
+  auto served = co_await async_serve_stdio(std::move(s), options);
+  (void)served;  // how a relay's connection ended is the relay's business
+}
+
 /// Serves relays beside the own client. Each is a connection on the holder's loop.
-task<void> accept_relays(int listening, store db, std::function<server(scope_handle, std::string const&)> make) {
+task<void> accept_relays(int listening, store db, server_maker make) {
   auto const executor = co_await asio::this_coro::executor;
   asio::posix::stream_descriptor waiting(executor, ::dup(listening));
   auto const under_way = std::make_shared<std::size_t>(0);
@@ -132,17 +147,10 @@ task<void> accept_relays(int listening, store db, std::function<server(scope_han
     co_await waiting.async_wait(asio::posix::stream_descriptor::wait_read,
                                 asio::redirect_error(asio::use_awaitable, ec));
     if (ec) co_return;
-    auto socket = std::make_shared<owned_fd>(::accept4(listening, nullptr, nullptr, SOCK_CLOEXEC));
+    auto socket = std::make_shared<owned_fd>(::accept4(listening, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!*socket || !same_owner(socket->get()) || *under_way >= relays_max) continue;
-    std::string rest;
-    auto const said = read_hello(socket->get(), rest);
-    if (!said || !rest.empty()) continue;  // a relay waits for the word that it may go on
-    if (!write_all(socket->get(), "ready\n", hello_time_ms)) continue;
-    auto s = make(db.scope(said->scope), said->profile);
-    stdio_options options{.input = socket->get(), .output = socket->get()};
     ++*under_way;
-    asio::co_spawn(executor, async_serve_stdio(std::move(s), options),
-                   [socket, under_way](std::exception_ptr, result<void> const&) { --*under_way; });
+    asio::co_spawn(executor, serve_relay(socket, db, make), [under_way](std::exception_ptr) { --*under_way; });
   }
 }
 

@@ -5,10 +5,15 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <fstream>
+#include <thread>
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 using namespace wherry;
+using namespace std::chrono_literals;
 
 TEST_CASE("the secret of a directory is drawn once, for its owner alone", "[mcp]") {
   wherry_test::temp_dir const dir;
@@ -44,4 +49,25 @@ TEST_CASE("a file of secrets that others may read, or that holds none, is refuse
   auto const broken = mcp::kept_request_secrets(dir.path());
   REQUIRE_FALSE(broken);
   CHECK(broken.error().is(errc::parse_error));
+}
+
+TEST_CASE("a secret whose file another process keeps locked is waited for, but not without end", "[mcp]") {
+  wherry_test::temp_dir const dir;
+  auto const first = mcp::kept_request_secrets(dir.path());
+  REQUIRE(first);
+  int const other = ::open((dir.path() / "mcp.secret").c_str(), O_RDWR | O_CLOEXEC);
+  REQUIRE(other >= 0);
+  REQUIRE(::flock(other, LOCK_EX) == 0);
+  auto const late = mcp::kept_request_secrets(dir.path(), 20ms);
+  REQUIRE_FALSE(late);
+  CHECK(late.error().is(errc::deadline_exceeded));
+  CHECK_FALSE(mcp::renewed_request_secrets(dir.path(), 20ms));
+  std::thread lets_go([other] {
+    std::this_thread::sleep_for(50ms);
+    ::close(other);
+  });
+  auto const kept = mcp::kept_request_secrets(dir.path());
+  lets_go.join();
+  REQUIRE(kept);
+  CHECK(kept->current == first->current);
 }

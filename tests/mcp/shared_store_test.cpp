@@ -1,3 +1,4 @@
+#include "../support/http_loop.hpp"
 #include "temp_dir.hpp"
 
 #include <wherry/mcp/client.hpp>
@@ -12,7 +13,13 @@
 #include <string>
 #include <vector>
 
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
 using namespace wherry;
+using wherry_test::took;
 using namespace std::chrono_literals;
 
 namespace {
@@ -113,4 +120,50 @@ TEST_CASE("the socket inside the directory is its owner's alone", "[mcp]") {
   CHECK((mode & (std::filesystem::perms::group_all | std::filesystem::perms::others_all)) ==
         std::filesystem::perms::none);
   m.client.close();
+}
+
+namespace {
+
+int connect_to(std::filesystem::path const& socket) {
+  int const fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un at{};
+  at.sun_family = AF_UNIX;
+  REQUIRE(socket.string().size() < sizeof at.sun_path);
+  socket.string().copy(at.sun_path, sizeof at.sun_path - 1);
+  REQUIRE(::connect(fd, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0);
+  return fd;
+}
+
+/// Whether the other end closes within ten seconds, having said nothing.
+bool is_closed(int fd) {
+  pollfd p{fd, POLLIN, 0};
+  char c = 0;
+  return ::poll(&p, 1, 10'000) > 0 && ::read(fd, &c, 1) <= 0;
+}
+
+}  // namespace
+
+TEST_CASE("a relay that does not say what it is there for holds nobody up, and is let go", "[mcp][robustness]") {
+  wherry_test::temp_dir const dir;
+  auto const holder = begin(dir, 0, "");
+  auto const socket = dir / "store/mcp.sock";
+  std::vector<int> silent;
+  for (int i = 0; i < 20; ++i) silent.push_back(connect_to(socket));
+  REQUIRE(::write(silent[0], "{", 1) == 1);
+  took t;
+  auto const relay = begin(dir, 1, "2026-07-28");
+  CHECK(remember(relay.client, "through the relay"));
+  CHECK(remember(holder.client, "by the holder"));
+  CHECK(t.within(2'000ms));  // one silent relay has that long
+  int const nonsense = connect_to(socket);
+  REQUIRE(::write(nonsense, "hello\n", 6) == 6);
+  CHECK(is_closed(nonsense));
+  for (int const fd : silent) {
+    CHECK(is_closed(fd));
+    ::close(fd);
+  }
+  ::close(nonsense);
+  CHECK(remember(relay.client, "still there"));
+  relay.client.close();
+  holder.client.close();
 }

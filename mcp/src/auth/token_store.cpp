@@ -1,6 +1,9 @@
 #include <wherry/mcp/token_store.hpp>
 
+#include <wherry/core/detail/owned_fd.hpp>
 #include <wherry/core/json.hpp>
+
+#include "file_lock.hpp"
 
 #include <cerrno>
 #include <cstring>
@@ -9,11 +12,12 @@
 #include <mutex>
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 namespace wherry::inline v0::mcp {
+using wherry::detail::owned_fd;
+
 namespace {
 
 constexpr int format_version = 1;
@@ -185,13 +189,6 @@ class memory_store final : public token_store {
 
 // ---------------------------------------------------------------- on disk
 
-struct descriptor {
-  int fd;
-  ~descriptor() {
-    if (fd >= 0) ::close(fd);
-  }
-};
-
 error failed(std::string what, std::filesystem::path const& path) {
   return {std::error_code(errno, std::generic_category()), std::move(what) + ": " + std::strerror(errno), "token_store",
           path.string()};
@@ -247,29 +244,30 @@ class file_store final : public token_store {
   // Reads the file under the lock, lets `f` see it, and writes it when f says that it changed.
   result<void> change(std::function<bool(content&)> const& f) {
     std::lock_guard const lock(mutex_);
-    descriptor const directory{::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    if (directory.fd < 0) return failed("the token store cannot be opened", directory_);
-    auto fine = check_private(directory.fd, directory_);
+    owned_fd const directory(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!directory) return failed("the token store cannot be opened", directory_);
+    auto fine = check_private(directory.get(), directory_);
     if (!fine) return fine;
-    if (::flock(directory.fd, LOCK_EX) != 0) return failed("the token store cannot be locked", directory_);
+    auto held = detail::lock_file(directory.get(), detail::lock_time_default, directory_, "token_store");
+    if (!held) return held;
     auto data = read_file();
     if (!data) return data.error();
     auto all = read(*data, file_.string());
     if (!all) return all.error();
     if (!f(*all)) return {};
-    return write_file(directory.fd, write(*all));
+    return write_file(directory.get(), write(*all));
   }
 
   result<std::string> read_file() const {
-    descriptor const in{::open(file_.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)};
-    if (in.fd < 0 && errno == ENOENT) return std::string();
-    if (in.fd < 0) return failed("the token file cannot be opened", file_);
-    auto fine = check_private(in.fd, file_);
+    owned_fd const in(::open(file_.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    if (!in && errno == ENOENT) return std::string();
+    if (!in) return failed("the token file cannot be opened", file_);
+    auto fine = check_private(in.get(), file_);
     if (!fine) return fine.error();
     std::string out;
     char buffer[16384];
     for (;;) {
-      auto const n = ::read(in.fd, buffer, sizeof buffer);
+      auto const n = ::read(in.get(), buffer, sizeof buffer);
       if (n < 0 && errno == EINTR) continue;
       if (n < 0) return failed("the token file cannot be read", file_);
       if (n == 0) return out;
@@ -282,15 +280,15 @@ class file_store final : public token_store {
   result<void> write_file(int directory, std::string_view data) const {
     auto const part = file_.string() + ".new";
     ::unlink(part.c_str());
-    descriptor const out{::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
-    if (out.fd < 0) return failed("the token file cannot be written", part);
+    owned_fd const out(::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!out) return failed("the token file cannot be written", part);
     while (!data.empty()) {
-      auto const n = ::write(out.fd, data.data(), data.size());
+      auto const n = ::write(out.get(), data.data(), data.size());
       if (n < 0 && errno == EINTR) continue;
       if (n < 0) return failed("the token file cannot be written", part);
       data.remove_prefix(static_cast<std::size_t>(n));
     }
-    if (::fsync(out.fd) != 0 || ::rename(part.c_str(), file_.c_str()) != 0 || ::fsync(directory) != 0)
+    if (::fsync(out.get()) != 0 || ::rename(part.c_str(), file_.c_str()) != 0 || ::fsync(directory) != 0)
       return failed("the token file cannot be put in place", file_);
     return {};
   }

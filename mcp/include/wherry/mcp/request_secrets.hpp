@@ -4,6 +4,7 @@
 
 #include <wherry/core/result.hpp>
 
+#include <chrono>
 #include <filesystem>
 #include <string>
 
@@ -14,11 +15,14 @@ struct request_secrets {
   std::string current, previous;
 };
 
-/// Reads DIRECTORY/mcp.secret, which its owner alone may read; draws a secret when there is none.
-/// Fails with: errc::denied when others may read the file; errc::parse_error; the system's code.
-result<request_secrets> kept_request_secrets(std::filesystem::path const& directory);
+/// Reads DIRECTORY/mcp.secret, which its owner alone may read; draws a secret when there is none. Blocks.
+/// Fails with: errc::deadline_exceeded when another process keeps the file locked for `lock_time`; errc::denied when
+/// others may read the file; errc::parse_error; the system's code.
+result<request_secrets> kept_request_secrets(std::filesystem::path const& directory,
+                                             std::chrono::milliseconds lock_time = std::chrono::seconds(5));
 
-/// Draws a new secret; the one before is accepted until the next renewal.
-result<request_secrets> renewed_request_secrets(std::filesystem::path const& directory);
+/// Draws a new secret; the one before is accepted until the next renewal. Fails with: as kept_request_secrets.
+result<request_secrets> renewed_request_secrets(std::filesystem::path const& directory,
+                                                std::chrono::milliseconds lock_time = std::chrono::seconds(5));
 
 }  // namespace wherry::inline v0::mcp

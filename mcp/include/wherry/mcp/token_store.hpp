@@ -30,9 +30,9 @@ class token_store {
 std::shared_ptr<token_store> make_memory_token_store();
 
 /// One file in `directory` (made if need be), both for their owner alone; written whole, synced and renamed, so that it
-/// is never half there. Several processes may use it: every call reads and writes under a lock. docs/formats.md has the
-/// format. Fails with: errc::denied when directory or file belong to somebody else or are open to others;
-/// errc::io_failed; errc::corrupt_file.
+/// is never half there. Several processes may use it: every call reads and writes under a lock (errc::deadline_exceeded
+/// when another process keeps that for 5 s). docs/formats.md has the format. Fails with: errc::denied when directory or
+/// file belong to somebody else or are open to others; errc::io_failed; errc::corrupt_file.
 result<std::shared_ptr<token_store>> open_file_token_store(std::filesystem::path directory);
 
 }  // namespace wherry::inline v0::mcp
