@@ -4,6 +4,7 @@
 #include <wherry/mcp/json_rpc.hpp>
 #include <wherry/mcp/server.hpp>
 
+#include "exchange_reply.hpp"
 #include "json_view.hpp"
 #include "line_splitter.hpp"
 #include "server_state.hpp"
@@ -77,6 +78,7 @@ void agree(std::string const& text) {
 int wherry_fuzz_mcp(std::uint8_t const* data, std::size_t size) {
   std::string const text(reinterpret_cast<char const*>(data), size);
   agree(text);
+  if (auto const id = mcp::detail::event_id::parse(text); id && !mcp::detail::event_id::parse(id->text())) std::abort();
   boost::asio::io_context loop{1};
   auto const to = std::make_shared<ear>();
   auto const session = std::make_shared<mcp::detail::session_state>();
