@@ -156,6 +156,22 @@ TEST_CASE("chats and servers of memory share a store, whoever came first", "[rec
   CHECK(talk.end() == 0);
 }
 
+TEST_CASE("a server over HTTP shares its store with chats and other servers", "[recovery]") {
+  temp_dir const folder;
+  auto const store = (folder / "store").string();
+  process http({"mcp", "serve", "--port", "0", "--memory", store, "--scope", "local/default"}, process::on::pipe);
+  REQUIRE(http.wait_for("/mcp"));
+  chat talk(store, "talk");
+  CHECK(is_relayed(talk));
+  talk.say("Beside HTTP.");
+  CHECK(talk.end() == 0);
+  auto const said = serve_on(store).call("read_session", R"({"name":"talk"})");
+  REQUIRE(said.has_value());
+  CHECK_THAT(said->text(), ContainsSubstring("Beside HTTP."));
+  http.signal(SIGTERM);
+  CHECK(http.end() == 0);
+}
+
 TEST_CASE("a chat says who holds the store when that process shares it with nobody", "[recovery]") {
   temp_dir const folder;
   auto const store = (folder / "store").string();
