@@ -1,15 +1,19 @@
 // What the memory is worth: how well it finds, how fast it is, what it costs to be durable.
 //
-//   bench_memory quality [--only locomo|beam|cranfield] [--set NAME=VALUE]...   needs $WHERRY_SHARED
+//   bench_memory quality [--only locomo|beam|cranfield] [--embedder FILE] [--reranker FILE] [--set NAME=VALUE]...
 //   bench_memory durability
 //   bench_memory speed [--only recall|graph|open] [--vectors N] [--records N]
 //   bench_memory size [--vectors N]
 //
 // --set changes a knob of recall (k1_short b_short k1_long b_long title phrase neighbour thread recency
-// own_words entity), to see what each is worth. Exit status 1 when a bar does not hold.
+// own_words, and the arms' weights text vector entity), to see what each is worth. Quality needs $WHERRY_SHARED;
+// --embedder and --reranker are GGUF files. Exit status 1 when a bar does not hold.
 
 #include "bench_memory.hpp"
 
+#include <wherry/llm/local_encoder.hpp>
+
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
@@ -29,6 +33,8 @@ void set(bench_memory::quality_options& o, std::string const& assignment) {
                                              {"thread", &o.tuning.thread_weight},
                                              {"recency", &o.boosts.recency},
                                              {"own_words", &o.boosts.own_words},
+                                             {"text", &o.weights.text},
+                                             {"vector", &o.weights.vector},
                                              {"entity", &o.weights.entity}};
   auto const knob = knobs.find(assignment.substr(0, equals));
   if (knob == knobs.end() || equals == std::string::npos) {
@@ -39,7 +45,8 @@ void set(bench_memory::quality_options& o, std::string const& assignment) {
 }
 
 int usage() {
-  std::cerr << "usage: bench_memory quality|durability|speed|size [--only NAME] [--set KNOB=VALUE]...\n";
+  std::cerr << "usage: bench_memory quality|durability|speed|size [--only NAME] [--embedder FILE] [--reranker FILE]"
+               " [--set KNOB=VALUE]...\n";
   return 2;
 }
 
@@ -49,12 +56,17 @@ int main(int argc, char** argv) {
   if (argc < 2) return usage();
   std::string const part = argv[1];
   bench_memory::quality_options quality;
+  quality.models.model_time = std::chrono::hours(1);
   bench_memory::speed_options speed;
   for (int i = 2; i + 1 < argc; i += 2) {
     if (std::strcmp(argv[i], "--only") == 0) quality.only = speed.only = argv[i + 1];
     if (std::strcmp(argv[i], "--vectors") == 0) speed.vectors = std::strtoull(argv[i + 1], nullptr, 10);
     if (std::strcmp(argv[i], "--records") == 0) speed.records = std::strtoull(argv[i + 1], nullptr, 10);
     if (std::strcmp(argv[i], "--set") == 0) set(quality, argv[i + 1]);
+    if (std::strcmp(argv[i], "--embedder") == 0)
+      quality.models.embedder = wherry::local_encoder(argv[i + 1]).as_embedder().value();
+    if (std::strcmp(argv[i], "--reranker") == 0)
+      quality.models.reranker = wherry::local_encoder(argv[i + 1]).as_reranker().value();
   }
   auto name = (std::filesystem::temp_directory_path() / "bench_memory-XXXXXX").string();
   if (!::mkdtemp(name.data())) return 2;

@@ -15,6 +15,7 @@ struct quality_options {
   wherry::text_tuning tuning = {};
   wherry::recall_boosts boosts = {};
   wherry::recall_weights weights = {};
+  wherry::recall_options models = {};  ///< With an embedder, records get vectors before questions are asked.
 };
 bool quality(std::filesystem::path const& directory, quality_options const& o);
 

@@ -5,6 +5,7 @@
 
 #include <wherry/memory/transaction.hpp>
 
+#include <cctype>
 #include <cstdlib>
 
 using namespace wherry;

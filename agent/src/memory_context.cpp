@@ -3,24 +3,34 @@
 #include <wherry/core/text.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace wherry::inline v0 {
 namespace {
 
-result<context_answer> recall_for(scope_handle const& scope, memory_context_options const& options,
-                                  context_question const& question) {
+using namespace std::chrono_literals;
+
+task<result<context_answer>> recall_for(scope_handle scope, std::shared_ptr<memory_context_options const> kept,
+                                        context_question question) {
+  auto const& options = *kept;
   auto text = question.text.substr(0, recall_text_bytes_max);
   while (!text.empty() && !is_valid_utf8(text)) text.pop_back();  // a code point may have been cut
-  if (text.find_first_not_of(" \t\r\n") == std::string::npos) return context_answer{};
+  if (text.find_first_not_of(" \t\r\n") == std::string::npos) co_return context_answer{};
   recall_query query{.text = std::move(text),
                      .limit = options.records_max,
                      .kinds = options.kinds,
                      .text_bytes_max = std::min(options.bytes_max, question.bytes_max)};
   query.text_options = options.text_options;
   query.boosts = options.boosts;
-  auto found = scope.recall(query);
-  if (!found) return std::move(found).error();
+  auto models = options.recall_models;
+  if (question.until != no_deadline) {
+    auto const left = question.until - std::chrono::steady_clock::now();
+    auto const third = std::chrono::duration_cast<std::chrono::milliseconds>(left) / 3;
+    models.model_time = std::clamp(third, std::chrono::milliseconds(1), std::max(models.model_time, 1ms));
+  }
+  auto found = co_await scope_handle::async_recall(std::move(scope), std::move(query), std::move(models));
+  if (!found) co_return std::move(found).error();
   context_answer out{.blocks = {}, .degraded = std::move(found->degraded)};
   double best = 0;
   for (auto const& hit : found->hits) best = std::max(best, hit.score);
@@ -33,8 +43,24 @@ result<context_answer> recall_for(scope_handle const& scope, memory_context_opti
                           .text = (r.title.empty() ? "" : r.title + ": ") + r.text,
                           .note = r.kind + ", since " + since});
   }
-  return out;
+  co_return out;
 }
+
+class recall_source final : public context_source {
+ public:
+  recall_source(scope_handle scope, memory_context_options options)
+      : scope_(std::move(scope)), options_(std::make_shared<memory_context_options const>(std::move(options))) {}
+
+  std::string const& name() const noexcept override { return options_->name; }
+  std::string const& heading() const noexcept override { return options_->heading; }
+  task<result<context_answer>> async_gather(context_question question) override {
+    return recall_for(scope_, options_, std::move(question));
+  }
+
+ private:
+  scope_handle const scope_;
+  std::shared_ptr<memory_context_options const> const options_;  ///< Shared with what is still asked when it goes.
+};
 
 /// A source whose work blocks: it is done on the compute pool.
 class blocking_source final : public context_source {
@@ -65,11 +91,7 @@ struct edit_in {
 }  // namespace
 
 std::shared_ptr<context_source> memory_context(scope_handle scope, memory_context_options options) {
-  auto name = options.name, heading = options.heading;
-  auto work = [scope = std::move(scope), options = std::move(options)](context_question const& question) {
-    return recall_for(scope, options, question);
-  };
-  return std::make_shared<blocking_source>(std::move(name), std::move(heading), std::move(work));
+  return std::make_shared<recall_source>(std::move(scope), std::move(options));
 }
 
 struct working_notes::state {

@@ -56,9 +56,9 @@ result<std::string> remember(scope_handle const& scope, remember_in const& in) {
   return std::string("known already");
 }
 
-result<std::string> recall(scope_handle const& scope, recall_in const& in, std::size_t limit) {
-  recall_query const q{.text = in.question, .limit = limit};
-  auto const found = scope.recall(q);
+result<std::string> recall(scope_handle const& scope, recall_in const& in, memory_tool_options const& options) {
+  recall_query const q{.text = in.question, .limit = options.recall_limit};
+  auto const found = scope.recall(q, options.recall_models);
   if (!found) return found.error();
   std::string out;
   for (auto const& hit : found->hits) {
@@ -85,7 +85,7 @@ std::vector<tool> memory_tools(scope_handle scope, memory_tool_options options) 
   out.emplace_back("remember", "Keeps a fact for later conversations.",
                    [scope](remember_in const& in) { return remember(scope, in); });
   out.push_back(tool("recall", "Finds what was remembered in earlier conversations.",
-                     [scope, limit = options.recall_limit](recall_in const& in) { return recall(scope, in, limit); })
+                     [scope, options](recall_in const& in) { return recall(scope, in, options); })
                     .reads()
                     .recalls());
   if (options.may_forget)

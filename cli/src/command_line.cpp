@@ -327,6 +327,8 @@ void grammar::add_memory() {
       ->type_name("N")
       ->capture_default_str();
   search.add_option("--kind", m.kinds, "Only records of this kind")->type_name("KIND");
+  search.add_option("--reranker", m.reranker, "A model that reads the best hits and orders them anew")
+      ->type_name("MODEL");
   search.add_flag("-v,--verbose", into_.output.verbose, "Tell why each was found")->group("Output");
   auto& show = *command(group, "show", "Print a record", [this] { return memory_show_command(into_); });
   show.add_option("ID", into_.text, "Its id")->required()->type_name("");

@@ -1,10 +1,12 @@
 #include "commands.hpp"
+#include "model_finder.hpp"
 #include "outcome.hpp"
 #include "record_json.hpp"
 #include "store_place.hpp"
 #include "terminal.hpp"
 
 #include <wherry/core/text.hpp>
+#include <wherry/llm/local_encoder.hpp>
 #include <wherry/memory/transaction.hpp>
 
 #include <iostream>
@@ -33,14 +35,30 @@ void put_record(record const& r) {
           (r.superseded_at ? "(ended) " : "") + one_line(r.text, 100) + '\n');
 }
 
+result<recall_options> models_for(memory_settings const& given) {
+  recall_options out;
+  if (given.reranker.empty()) return out;
+  auto const file = resolve_model(given.reranker, model_folders::of_this_user());
+  if (!file) return file.error();
+  auto const model = local_encoder::open(*file);
+  if (!model) return model.error();
+  auto reranker = model->as_reranker();
+  if (!reranker) return reranker.error();
+  out.reranker = std::move(*reranker);
+  out.model_time = std::chrono::minutes(1);  // a person waits, and may interrupt
+  return out;
+}
+
 }  // namespace
 
 int memory_search_command(settings const& given) {
   bool const as_json = given.output.as_json;
+  auto const models = models_for(given.memory);
+  if (!models) return report(models.error(), as_json);
   auto scope = open_scope(given.store, access::read);
   if (!scope) return report(scope.error(), as_json);
   recall_query const q{.text = given.text.value_or(""), .limit = given.memory.limit, .kinds = given.memory.kinds};
-  auto const found = scope->recall(q);
+  auto const found = scope->recall(q, *models);
   if (!found) return report(found.error(), as_json);
   if (as_json) {
     json hits = json::array();

@@ -66,6 +66,7 @@ struct mcp_settings {
 struct memory_settings {
   std::size_t limit = 10;
   std::vector<std::string> kinds;
+  std::string reranker;  ///< search: a GGUF file, or the name of a found model, that reads the best hits.
   bool repair = false;
   bool rules = false;  ///< learn: without a model.
   bool everything = false;

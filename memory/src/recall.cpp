@@ -1,3 +1,5 @@
+#include "recall_draft.hpp"
+
 #include "entity_search.hpp"
 #include "recall_fusion.hpp"
 #include "recall_news.hpp"
@@ -26,22 +28,6 @@ constexpr std::size_t text_hits_per_hit = 3;
 constexpr std::size_t text_hits_min = recall_arm_hits_max;
 
 error refused(std::string message) { return error{errc::invalid_argument, std::move(message), "recall"}; }
-
-std::optional<error> refuse(recall_query const& q) {
-  if (q.limit > recall_limit_max)
-    return refused("a recall asks for " + std::to_string(q.limit) + " records; the most is " +
-                   std::to_string(recall_limit_max));
-  if (q.text.size() > recall_text_bytes_max)
-    return refused("a recall's text is " + std::to_string(q.text.size()) + " bytes long; the most is " +
-                   std::to_string(recall_text_bytes_max));
-  if (!is_valid_utf8(q.text)) return refused("a recall's text is not UTF-8");
-  if (q.text.empty() && q.vectors.empty()) return refused("a recall has neither text nor vector");
-  for (auto const weight : {q.weights.text, q.weights.vector, q.weights.entity})
-    if (!(weight >= 0 && weight <= recall_weight_max))
-      return refused("a recall's weight of an arm is not between 0 and " +
-                     std::to_string(static_cast<int>(recall_weight_max)));
-  return std::nullopt;
-}
 
 /// The terms of the question that a record holds, as a reader would write them.
 std::vector<std::string> words_in(text_found const& found, std::uint32_t number) {
@@ -77,11 +63,6 @@ std::map<std::string, double> rarities(text_found const& found, index_totals con
   return out;
 }
 
-struct vector_arm {
-  vector_set* set;
-  embedding const& asked;
-};
-
 /// The vector arm's hits; says in `into` what it could not see.
 result<arm_hits> search_vectors(vector_set const& set, embedding const& asked, record_filter const& filter,
                                 scope_index const& index, std::size_t limit, recall_result& into) {
@@ -108,6 +89,129 @@ std::string number_text(char const* format, double value) {
   return text;
 }
 
+/// One search: the arms, their fusion, and the records of the best.
+class recall_search {
+ public:
+  recall_search(scope_state& scope, recall_query const& q) : scope_(scope), store_(*scope.store), q_(q) {}
+
+  result<recall_draft> run() {
+    auto const begun = begin();
+    if (!begun) return begun.error();
+    if (!*begun) return recall_draft{};
+    std::shared_lock const reading(index_->mutex);
+    filter_ = index_->filter(q_.kinds, q_.tags);
+    filter_.as_of = q_.as_of;
+    filter_.known_at = q_.known_at;
+    filter_.now = store_.options.time_source->now();
+    if (auto searched = search_words(); !searched) return searched.error();
+    for (auto const& [set, asked] : vector_sets_) {
+      auto found = search_vectors(*set, *asked, filter_, *index_, q_.limit, out_);
+      if (!found) return found.error();
+      found->weight = q_.weights.vector;
+      arms_.push_back(std::move(*found));
+    }
+    auto const fused = fuse(arms_, index_->records(), q_);
+    out_.candidates = std::max(fused.candidates, text_.candidates);
+    if (auto taken = take(fused.best); !taken) return taken.error();
+    return recall_draft{std::move(out_), rarities(text_, totals_)};
+  }
+
+ private:
+  /// What is searched, as it is now; false when there is nothing.
+  result<bool> begin() {
+    std::lock_guard const lock(scope_.mutex);
+    if (auto ready = scope_.load_locked(); !ready) return ready.error();
+    if (!scope_.id || q_.limit == 0) return false;
+    auto const ready = scope_.index_locked();
+    if (!ready) return ready.error();
+    id_ = *scope_.id;
+    index_ = *ready;  // outlives an erase beside us
+    totals_ = scope_.totals;
+    for (auto const& asked : q_.vectors) {
+      if (q_.weights.vector == 0) break;
+      auto const set = scope_.vectors_locked(asked.fingerprint);
+      if (!set) return set.error();
+      if (*set)
+        vector_sets_.emplace_back(*set, &asked);
+      else
+        out_.degraded.push_back("vector: no record has a vector of the embedder \"" + asked.fingerprint + '"');
+    }
+    return true;
+  }
+
+  result<void> search_words() {
+    if (q_.text.empty() || q_.weights.text + q_.weights.entity == 0) return {};
+    auto const analyser = store_.analysers.borrow();
+    auto const question = analyser->question(q_.text);
+    if (q_.weights.text > 0) {
+      auto found = search_text(store_, *index_, totals_, question, filter_, q_.text_options,
+                               text_hits_per_hit * q_.limit + text_hits_min);
+      if (!found) return found.error();
+      text_ = std::move(*found);
+      arm_hits arm{.name = "text", .weight = q_.weights.text};
+      for (auto const& hit : text_.hits) arm.hits.push_back({hit.number, hit.score});
+      arms_.push_back(std::move(arm));
+    }
+    if (q_.weights.entity > 0) {
+      auto found = search_entities(store_, *index_, totals_, *analyser, q_.text, dates_in(question), filter_);
+      if (!found) return found.error();
+      entities_ = std::move(*found);
+      entities_.arm.weight = q_.weights.entity;
+      if (!entities_.arm.hits.empty()) arms_.push_back(entities_.arm);
+    }
+    return {};
+  }
+
+  /// Reads the records of the best, as many as are asked for and fit.
+  result<void> take(std::vector<fused_hit> const& best) {
+    std::size_t bytes = 0;
+    for (auto const& candidate : best) {
+      if (out_.hits.size() == q_.limit) break;
+      auto const& known = index_->records()[candidate.number];
+      auto const value = store_.get(family::mem, record_key(id_, known.id));
+      if (!value) return value.error();
+      if (!*value) continue;  // erased since
+      auto stored = decode_record(**value, known.id);
+      if (!stored) return store_.damaged("record " + known.id.text() + " fails its checksum");
+      if (stored->number != candidate.number) continue;  // its text was changed since
+      if (q_.text_bytes_max && bytes + stored->what.text.size() > q_.text_bytes_max) continue;
+      bytes += stored->what.text.size();
+      out_.hits.push_back(hit_of(candidate, std::move(stored->what)));
+    }
+    return {};
+  }
+
+  recall_hit hit_of(fused_hit const& candidate, record what) const {
+    recall_hit hit{.record = std::move(what), .score = candidate.score};
+    hit.recency = candidate.recency;
+    hit.importance = candidate.importance;
+    hit.proof = candidate.proof;
+    hit.origin = candidate.origin;
+    hit.arms = arms_of(arms_, candidate);
+    hit.entities = entities_in(entities_, candidate.number);
+    if (q_.text.empty() || q_.weights.text == 0) return hit;
+    hit.words = words_in(text_, candidate.number);
+    if (auto const place = candidate.places[0]; place > 0) {
+      auto const& scored = text_.hits[place - 1];
+      hit.lent = scored.score > 0 ? 1 - scored.own / scored.score : 0;
+    }
+    return hit;
+  }
+
+  scope_state& scope_;
+  store_state const& store_;
+  recall_query const& q_;
+  ulid id_ = {};
+  std::shared_ptr<scope_index> index_;
+  index_totals totals_;
+  std::vector<std::pair<vector_set*, embedding const*>> vector_sets_;
+  record_filter filter_;
+  text_found text_;
+  entity_found entities_;
+  std::vector<arm_hits> arms_;
+  recall_result out_;
+};
+
 }  // namespace
 
 std::string explain(recall_hit const& hit) {
@@ -131,100 +235,53 @@ std::string explain(recall_hit const& hit) {
   factor("importance", hit.importance);
   factor("proof", hit.proof);
   factor("own words", hit.origin);
+  if (hit.reranked_from > 0)
+    out += number_text(", re-ranker %.3g", hit.rerank_score) + " (was " + std::to_string(hit.reranked_from) + ')';
   if (hit.ahead_of != ulid{}) out += ", newer than " + hit.ahead_of.text();
   return out;
 }
 
-result<recall_result> scope_handle::recall(recall_query const& q) const {
-  if (auto wrong = refuse(q)) return *wrong;
-  auto const& store = *state_->store;
-  std::unique_lock lock(state_->mutex);
-  if (auto ready = state_->load_locked(); !ready) return ready.error();
-  if (!state_->id || q.limit == 0) return recall_result{};
-  auto const ready_index = state_->index_locked();
-  if (!ready_index) return ready_index.error();
-  auto const index = *ready_index;  // outlives an erase beside us
-  auto const totals = state_->totals;
-  recall_result out;
-  std::vector<vector_arm> vector_arms;
-  for (auto const& asked : q.vectors) {
-    if (q.weights.vector == 0) break;
-    auto const set = state_->vectors_locked(asked.fingerprint);
-    if (!set) return set.error();
-    if (*set)
-      vector_arms.push_back({*set, asked});
-    else
-      out.degraded.push_back("vector: no record has a vector of the embedder \"" + asked.fingerprint + '"');
-  }
-  lock.unlock();
+namespace memory_detail {
 
-  std::shared_lock const reading(index->mutex);
-  auto filter = index->filter(q.kinds, q.tags);
-  filter.as_of = q.as_of;
-  filter.known_at = q.known_at;
-  filter.now = store.options.time_source->now();
+std::optional<error> refuse(recall_query const& q) {
+  if (q.limit > recall_limit_max)
+    return refused("a recall asks for " + std::to_string(q.limit) + " records; the most is " +
+                   std::to_string(recall_limit_max));
+  if (q.text.size() > recall_text_bytes_max)
+    return refused("a recall's text is " + std::to_string(q.text.size()) + " bytes long; the most is " +
+                   std::to_string(recall_text_bytes_max));
+  if (!is_valid_utf8(q.text)) return refused("a recall's text is not UTF-8");
+  if (q.text.empty() && q.vectors.empty()) return refused("a recall has neither text nor vector");
+  for (auto const weight : {q.weights.text, q.weights.vector, q.weights.entity})
+    if (!(weight >= 0 && weight <= recall_weight_max))
+      return refused("a recall's weight of an arm is not between 0 and " +
+                     std::to_string(static_cast<int>(recall_weight_max)));
+  return std::nullopt;
+}
 
-  text_found text;
-  entity_found entities;
-  std::vector<arm_hits> arms;
-  if (!q.text.empty() && q.weights.text + q.weights.entity > 0) {
-    auto const analyser = store.analysers.borrow();
-    auto const question = analyser->question(q.text);
-    if (q.weights.text > 0) {
-      auto found = search_text(store, *index, totals, question, filter, q.text_options,
-                               text_hits_per_hit * q.limit + text_hits_min);
-      if (!found) return found.error();
-      text = std::move(*found);
-      arm_hits arm{.name = "text", .weight = q.weights.text};
-      for (auto const& hit : text.hits) arm.hits.push_back({hit.number, hit.score});
-      arms.push_back(std::move(arm));
-    }
-    if (q.weights.entity > 0) {
-      auto found = search_entities(store, *index, totals, *analyser, q.text, dates_in(question), filter);
-      if (!found) return found.error();
-      entities = std::move(*found);
-      entities.arm.weight = q.weights.entity;
-      if (!entities.arm.hits.empty()) arms.push_back(entities.arm);
-    }
-  }
-  for (auto const& [set, asked] : vector_arms) {
-    auto found = search_vectors(*set, asked, filter, *index, q.limit, out);
-    if (!found) return found.error();
-    found->weight = q.weights.vector;
-    arms.push_back(std::move(*found));
-  }
-  auto const fused = fuse(arms, index->records(), q);
-  out.candidates = std::max(fused.candidates, text.candidates);
+result<recall_draft> draft_recall(scope_state& scope, recall_query const& q) { return recall_search(scope, q).run(); }
+
+recall_result finish_recall(recall_draft draft, recall_query const& q) {
+  auto out = std::move(draft.found);
+  auto all = std::exchange(out.hits, {});
   std::size_t bytes = 0;
-  for (auto const& candidate : fused.best) {
+  for (auto& hit : all) {
     if (out.hits.size() == q.limit) break;
-    auto const& known = index->records()[candidate.number];
-    auto const value = store.get(family::mem, record_key(*state_->id, known.id));
-    if (!value) return value.error();
-    if (!*value) continue;  // erased since
-    auto stored = decode_record(**value, known.id);
-    if (!stored) return store.damaged("record " + known.id.text() + " fails its checksum");
-    if (stored->number != candidate.number) continue;  // its text was changed since
-    if (q.text_bytes_max && bytes + stored->what.text.size() > q.text_bytes_max) continue;
-    bytes += stored->what.text.size();
-    recall_hit hit{.record = std::move(stored->what), .score = candidate.score};
-    hit.recency = candidate.recency;
-    hit.importance = candidate.importance;
-    hit.proof = candidate.proof;
-    hit.origin = candidate.origin;
-    hit.arms = arms_of(arms, candidate);
-    hit.entities = entities_in(entities, candidate.number);
-    if (!q.text.empty() && q.weights.text > 0) {
-      hit.words = words_in(text, candidate.number);
-      if (auto const place = candidate.places[0]; place > 0) {
-        auto const& scored = text.hits[place - 1];
-        hit.lent = scored.score > 0 ? 1 - scored.own / scored.score : 0;
-      }
-    }
+    if (q.text_bytes_max && bytes + hit.record.text.size() > q.text_bytes_max) continue;
+    bytes += hit.record.text.size();
     out.hits.push_back(std::move(hit));
   }
-  if (q.newest_first) put_newest_first(out.hits, rarities(text, totals));
+  if (q.newest_first) put_newest_first(out.hits, draft.rarity);
   return out;
+}
+
+}  // namespace memory_detail
+
+result<recall_result> scope_handle::recall(recall_query const& q) const {
+  if (auto wrong = refuse(q)) return *wrong;
+  auto draft = draft_recall(*state_, q);
+  if (!draft) return std::move(draft).error();
+  return finish_recall(std::move(*draft), q);
 }
 
 }  // namespace wherry::inline v0

@@ -2,6 +2,7 @@
 #include <wherry/agent/memory_context.hpp>
 #include <wherry/agent/memory_tools.hpp>
 #include <wherry/core/json.hpp>
+#include <wherry/llm/embedder.hpp>
 #include <wherry/llm/scripted_model.hpp>
 #include <wherry/memory/store.hpp>
 #include <wherry/memory/transaction.hpp>
@@ -38,6 +39,28 @@ class told_source final : public context_source {
   std::string name_ = "told", heading_ = "Told:";
   result<context_answer> gives_;
   bool hangs_;
+};
+
+/// Prefers the texts that hold a word, or never comes back.
+class preferring_reranker final : public reranker {
+ public:
+  explicit preferring_reranker(std::string word, bool hangs = false) : word_(std::move(word)), hangs_(hangs) {}
+  encoder_info const& info() const noexcept override { return info_; }
+  task<result<std::vector<float>>> async_score(std::string, std::vector<std::string> texts,
+                                               encode_text_options) override {
+    if (hangs_) {
+      boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, std::chrono::hours(1));
+      co_await timer.async_wait(boost::asio::use_awaitable);
+    }
+    std::vector<float> out;
+    for (auto const& text : texts) out.push_back(text.find(word_) != std::string::npos ? 2.F : -2.F);
+    co_return out;
+  }
+
+ private:
+  std::string const word_;
+  bool const hangs_;
+  encoder_info info_{.name = "preferring", .fingerprint = "preferring"};
 };
 
 std::shared_ptr<told_source> gives(std::vector<context_block> blocks) {
@@ -92,6 +115,32 @@ TEST_CASE_METHOD(room_with_memory, "what is remembered stands before the user's 
     CHECK(messages.at(1) == message::user("Where does the user live?"));
     CHECK(messages.back() == message::user("Thanks"));  // nothing has this word
   }
+}
+
+TEST_CASE_METHOD(room_with_memory, "a re-ranker chooses what is remembered for a message; a late one is told") {
+  know("The boat needs oil, the boat needs oil.");
+  know("The oil of the boat is 5W-30.");
+  std::chrono::milliseconds time_for_sources = std::chrono::seconds(5);
+  auto const ask = [&](std::shared_ptr<reranker> model) {
+    memory_context_options options{.records_max = 1};
+    options.recall_models.reranker = std::move(model);
+    options.recall_models.model_time = std::chrono::hours(1);  // the source keeps to what it is given
+    scripted_model fake{say("I see.")};
+    auto const desk = agent{fake, "Be kind."}.with(memory_context(scope, options)).budget({.time = time_for_sources});
+    auto r = desk.run("Which oil for the boat?");
+    REQUIRE(r);
+    REQUIRE(r->context.size() == 1);
+    REQUIRE(r->context[0].blocks.size() == 1);
+    return *r;
+  };
+  CHECK(ask(std::make_shared<preferring_reranker>("5W-30")).context[0].blocks[0].text ==
+        "The oil of the boat is 5W-30.");
+  CHECK(ask(std::make_shared<preferring_reranker>("needs")).context[0].blocks[0].text.starts_with("The boat needs"));
+  time_for_sources = std::chrono::milliseconds(1500);
+  auto const late = ask(std::make_shared<preferring_reranker>("5W-30", true));
+  CHECK(std::any_of(late.notices.begin(), late.notices.end(), [](auto const& n) {
+    return n.effect.find("re-ranker") != std::string::npos && n.effect.find("deadline") != std::string::npos;
+  }));
 }
 
 TEST_CASE("blocks beyond the budget are left out and told") {

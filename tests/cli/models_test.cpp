@@ -79,6 +79,16 @@ TEST_CASE("models of other programs are listed and found by name, encoders do wh
   REQUIRE(ranked.code == 0);
   auto const order = json_of(ranked.out);
   CHECK(order[0]["score"].get<double>() >= order[1]["score"].get<double>());
+  auto const store = (home / "store").string(), note = (home / "note.md").string();
+  std::ofstream(note) << "# Boat\n\nThe boat is on the river.\n\n# Shore\n\nThe boat is on the shore.\n";
+  REQUIRE(wherry_test::wherry({"memory", "ingest", note, "--store", store}, "", moved).code == 0);
+  auto const read = wherry_test::wherry(
+      {"memory", "search", "boat", "--reranker", "acme/ranker", "--store", store, "--json"}, "", moved);
+  REQUIRE(read.code == 0);
+  REQUIRE(json_of(read.out).size() == 2);
+  CHECK_THAT(json_of(read.out)[0]["why"].get<std::string>(), ContainsSubstring("re-ranker "));
+  CHECK_THAT(wherry_test::wherry({"memory", "search", "boat", "--reranker", "reader", "--store", store}, "", moved).err,
+             ContainsSubstring("rank"));
   CHECK(wherry_test::wherry({"model", "info", "tiny:1b"}, "", moved).code == 0);
   CHECK_THAT(wherry_test::wherry({"model", "info", "reader"}, "", moved).out,
              ContainsSubstring("embeddings: wherry embed"));

@@ -25,6 +25,7 @@ struct memory_context_options {
   std::vector<std::string> kinds = {};  ///< Only these; empty: all.
   text_tuning text_options = {};
   recall_boosts boosts = {};
+  recall_options recall_models = {};  ///< Models that take part; of the time a source has, each gets at most a third.
 };
 
 /// Recall for the user's message as a source of context: each block is a record with its id, kind and since when it

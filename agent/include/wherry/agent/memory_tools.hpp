@@ -12,8 +12,9 @@
 namespace wherry::inline v0 {
 
 struct memory_tool_options {
-  std::size_t recall_limit = 8;  ///< Records one recall returns.
-  bool may_forget = false;       ///< Whether the model gets `forget`. Ask for approval of it.
+  std::size_t recall_limit = 8;       ///< Records one recall returns.
+  bool may_forget = false;            ///< Whether the model gets `forget`. Ask for approval of it.
+  recall_options recall_models = {};  ///< Models that take part in `recall`.
 };
 
 /// "remember" (writes), "recall" (reads) and, if allowed, "forget" (writes). What the model remembers has origin agent,

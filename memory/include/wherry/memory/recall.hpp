@@ -4,7 +4,9 @@
 
 #include <wherry/memory/record.hpp>
 
+#include <chrono>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -50,6 +52,26 @@ struct recall_boosts {
   /// What a model's own words (record_origin::agent and recalled) count less than those of others: they repeat at
   /// length what was asked. The factor is 1 - this.
   double own_words = 0.1;
+};
+
+class embedder;
+class reranker;
+
+/// Most hits a re-ranker reads in one recall.
+inline constexpr std::size_t reranked_max = 200;
+
+/// Models that take part in a recall. What they cannot do in time the recall does without, and says so in
+/// recall_result::degraded: it fails for what a recall without them fails for.
+struct recall_options {
+  /// Embeds the question, for records with vectors of the same fingerprint (transaction::embed). Not asked when the
+  /// query brings such a vector itself, has no text, or gives vectors no weight.
+  std::shared_ptr<wherry::v0::embedder> embedder = {};
+  /// Reads the best hits together with the question and orders them anew: by the probability that its score stands for,
+  /// 1 / (1 + exp(-score)), times the factors of recall_boosts. Hits it has not read come after them.
+  std::shared_ptr<wherry::v0::reranker> reranker = {};
+  std::size_t reranked = 20;                   ///< How many of the best it reads; at most reranked_max.
+  std::size_t reranked_text_bytes_max = 4096;  ///< Of each it reads so much: title and text.
+  std::chrono::milliseconds model_time = std::chrono::seconds(2);  ///< Each of the two has so long.
 };
 
 /// True when records of the kind are long texts: "document", "message", "summary".
@@ -112,6 +134,8 @@ struct recall_hit {
   double proof = 1;
   double origin = 1;
   ulid ahead_of = {};                      ///< Not zero: it was put before this older record on the same matter.
+  std::size_t reranked_from = 0;           ///< Not 0: the place the arms gave it, from 1, before a re-ranker read it.
+  double rerank_score = 0;                 ///< What the re-ranker said, in its own measure.
   std::vector<std::string> entities = {};  ///< What the question names and it holds, where the entity arm was asked.
 };
 

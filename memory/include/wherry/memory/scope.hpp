@@ -1,6 +1,7 @@
 #pragma once
 // scope_handle: a user's place in a store. Every key begins with the scope's id, so no read can leave it.
 
+#include <wherry/core/task.hpp>
 #include <wherry/memory/erase.hpp>
 #include <wherry/memory/items.hpp>
 #include <wherry/memory/recall.hpp>
@@ -75,6 +76,12 @@ class scope_handle {
   /// Finds records: by words, by vector, or both. See recall.hpp for what comes back and why.
   /// Fails with, also: errc::invalid_argument when the query has neither text nor vector or exceeds a bound.
   result<recall_result> recall(recall_query const& query) const;
+  /// The same with models. The search is done on the compute pool, so a loop goes on meanwhile.
+  /// Fails with, also: errc::invalid_argument for options out of bounds; errc::queue_full; errc::cancelled.
+  static task<result<recall_result>> async_recall(scope_handle scope, recall_query query, recall_options options = {});
+  /// The blocking form; the search is done on the calling thread. Where a model is asked on a thread that runs an event
+  /// loop it fails with errc::would_block_loop.
+  result<recall_result> recall(recall_query const& query, recall_options const& options) const;
 
   /// Ids of records that have no vector of an embedder, oldest first: what is left to embed, for a new record or a new
   /// embedder.
