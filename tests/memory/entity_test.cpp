@@ -134,6 +134,28 @@ TEST_CASE_METHOD(people, "the entity arm follows what is forgotten, changed and 
   CHECK(scope.recall(q).value().hits.empty());
 }
 
+TEST_CASE("the entity arm reads an encrypted store too, and finds nothing of what was erased", "[erase]") {
+  temp_dir const dir;
+  store const db{dir / "store",
+                 {.commit_durability = durability::os,
+                  .keys = store_keys{.directory = dir / "keys", .master_key = std::string(32, 'k')}}};
+  auto const scope = db.scope({});
+  transaction tx{scope};
+  auto const id = tx.put({.kind = "fact", .text = "a boat on Lake Geneva"});
+  tx.put({.kind = "fact", .text = "a boat on a lake"});
+  tx.commit().value();
+  recall_query q{.text = "Who has a boat on Lake Geneva?"};
+  q.weights = {.text = 0, .vector = 0, .entity = 1};
+  auto const found = scope.recall(q).value();
+  REQUIRE(found.hits.size() == 1);
+  CHECK(found.hits[0].record.id == id);
+  CHECK(found.hits[0].entities == texts{"Lake Geneva"});
+  erase_request what;
+  what.records = {id};
+  scope.erase(what).value();
+  CHECK(scope.recall(q).value().hits.empty());
+}
+
 TEST_CASE_METHOD(people, "dates of a question are entities too", "[memory]") {
   constexpr utc_ms day = 86'400'000;
   auto const may = say("went swimming", "", 19'485 * day);   // 2023-05-08
