@@ -27,20 +27,28 @@ enum class next_line { read, leave };
 /// A conversation: one session, one agent, and the commands that begin with a slash.
 class conversation {
  public:
-  /// With `elsewhere`, another process holds the store and `kept` is the local end of the session.
-  conversation(settings const& given, local_model llm, session kept, std::optional<relayed_chat> elsewhere)
+  /// With `elsewhere`, another process holds the store and `kept` is the local end of the session. `bell` rings when
+  /// others have brought something to learn from.
+  conversation(settings const& given, local_model llm, session kept, std::optional<relayed_chat> elsewhere,
+               std::shared_ptr<learner_bell> bell)
       : given_(given),
         elsewhere_(std::move(elsewhere)),
         llm_(std::move(llm)),
         dialogue_(given.agent.confirm),
         desk_(make_desk(with_named_adapters(llm_, given.model), given.agent).approvals(dialogue_.policy())),
-        session_(std::move(kept)) {
+        session_(std::move(kept)),
+        bell_(std::move(bell)) {
     if (!given.agent.memory) return;
     auto const scope = session_.scope();
     desk_ = desk_.with(elsewhere_ ? elsewhere_->memory() : memory_context(scope)).learns();
     if (elsewhere_) return;  // what was said is learnt from where the store is
     learner_.emplace(scope, choose_model(given.model).source == model_source::random ? nullptr : desk_.llm());
+    bell_->heard_by(&*learner_);
   }
+
+  conversation(conversation const&) = delete;
+  conversation& operator=(conversation const&) = delete;
+  ~conversation() { bell_->heard_by(nullptr); }
 
   int hold();
 
@@ -82,6 +90,7 @@ class conversation {
   session session_;
   line_reader lines_;
   std::optional<learner> learner_;  ///< With --memory.
+  std::shared_ptr<learner_bell> bell_;
   std::uint64_t turns_ = 0;
   int last_exit_ = exit_ok;  ///< Of the last message; what the command ends with.
 };
@@ -261,7 +270,7 @@ next_line conversation::show_memory(std::string const&) {
   }
   tell(counted(some->count, "record") + (some->count > some->newest.size() ? ", the newest:" : ""));
   for (auto const& r : some->newest) tell("  " + one_line(r.kind, 12) + ": " + one_line(r.text, 100));
-  if (!learner_) tell("another process holds the store: facts are learnt there, or by the next chat that holds it");
+  if (!learner_) tell("another process holds the store: facts are learnt by a chat that holds it");
   if (learner_)
     for (auto const& line : learner_->told()) tell(line);
   return next_line::read;
@@ -309,8 +318,9 @@ namespace {
 
 /// Where a chat's session is: in the store, which others may then share, or at the process that holds it.
 struct chat_place {
-  std::optional<mcp::store_share> share;
-  std::optional<relayed_chat> elsewhere;
+  std::shared_ptr<learner_bell> bell = std::make_shared<learner_bell>();
+  std::optional<mcp::store_share> share = {};
+  std::optional<relayed_chat> elsewhere = {};
   session kept;
 };
 
@@ -326,14 +336,17 @@ result<chat_place> open_place(settings const& given, std::string const& name) {
       return busy;
     }
     auto local = relayed->local();
-    return chat_place{.share = {}, .elsewhere = std::move(*relayed), .kept = std::move(local)};
+    return chat_place{.elsewhere = std::move(*relayed), .kept = std::move(local)};
   }
   if (!db) return std::move(db).error();
   auto secrets = mcp::kept_request_secrets(db->path());
   if (!secrets) return std::move(secrets).error();
-  auto share = mcp::store_share::start(*db, shared_server(std::move(*secrets)));
+  chat_place place{.kept = db->scope(std::move(*scope)).session(name)};
+  auto ring = [bell = place.bell] { bell->ring(); };
+  auto share = mcp::store_share::start(*db, shared_server(std::move(*secrets), std::move(ring)));
   if (!share) return std::move(share).error();
-  return chat_place{.share = std::move(*share), .elsewhere = {}, .kept = db->scope(std::move(*scope)).session(name)};
+  place.share.emplace(std::move(*share));
+  return place;
 }
 
 }  // namespace
@@ -349,7 +362,7 @@ int chat_command(settings const& given) {
   say(styled(style::dim, "wherry: session " + name + (*last ? ", continued" : "") + "; " +
                              (place->elsewhere ? "another process holds the store and keeps each turn; " : "") +
                              context_text(llm->description()) + "; /help lists commands"));
-  return conversation(given, std::move(*llm), std::move(place->kept), std::move(place->elsewhere)).hold();
+  return conversation(given, std::move(*llm), std::move(place->kept), std::move(place->elsewhere), place->bell).hold();
 }
 
 }  // namespace wherry::cli

@@ -104,12 +104,16 @@ result<records_out> chat_wire::newest_records(scope_handle const& scope, records
   return out;
 }
 
-void add_chat_tools(mcp::server& s, scope_handle scope) {
+void add_chat_tools(mcp::server& s, scope_handle scope, std::function<void()> brought) {
   s.add(mcp::tool("chat_events", "The events of a session, from one on.", [scope](events_in const& in) {
           return read_events(scope, in);
         }).reads());
   s.add(mcp::tool("chat_append", "Adds events to a session, if it still ends where it did.",
-                  [scope](append_in const& in) { return append_events(scope, in); }));
+                  [scope, brought = std::move(brought)](append_in const& in) {
+                    auto done = append_events(scope, in);
+                    if (brought && done && !done->moved_on && !in.jobs.empty()) brought();
+                    return done;
+                  }));
   s.add(mcp::tool("chat_fork", "A new session that begins as another one.",
                   [scope](fork_in const& in) { return fork_session(scope, in); }));
   s.add(mcp::tool("chat_gather", "What is remembered that bears on a message.",

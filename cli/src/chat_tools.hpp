@@ -6,6 +6,7 @@
 #include <wherry/memory/scope.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -99,7 +100,8 @@ result<records_out> newest_records(scope_handle const& scope, records_in const& 
 
 }  // namespace chat_wire
 
-/// Adds chat_events, chat_append, chat_fork, chat_gather and chat_records.
-void add_chat_tools(mcp::server& s, scope_handle scope);
+/// Adds chat_events, chat_append, chat_fork, chat_gather and chat_records. `brought` is called, on any thread, when
+/// jobs came with events.
+void add_chat_tools(mcp::server& s, scope_handle scope, std::function<void()> brought = {});
 
 }  // namespace wherry::cli

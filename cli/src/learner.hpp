@@ -42,4 +42,22 @@ class learner {
   std::thread thread_;
 };
 
+/// Tells a learner, if there is one by then, that others have brought it something. Thread-safe.
+class learner_bell {
+ public:
+  void ring() const {
+    std::lock_guard const lock(mutex_);
+    if (heard_by_) heard_by_->wake();
+  }
+  /// Null: nobody any more.
+  void heard_by(learner* who) {
+    std::lock_guard const lock(mutex_);
+    heard_by_ = who;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  learner* heard_by_ = nullptr;
+};
+
 }  // namespace wherry::cli

@@ -44,11 +44,12 @@ std::string profile_of(std::vector<std::string> const& words) {
   return all;
 }
 
-std::function<mcp::server(scope_handle, std::string const& profile)> shared_server(mcp::request_secrets secrets) {
-  return [secrets = std::move(secrets)](scope_handle of, std::string const& profile) {
+std::function<mcp::server(scope_handle, std::string const& profile)> shared_server(mcp::request_secrets secrets,
+                                                                                   std::function<void()> brought) {
+  return [secrets = std::move(secrets), brought = std::move(brought)](scope_handle of, std::string const& profile) {
     auto s = make_server(secrets);
     auto const words = words_of(profile);
-    if (std::ranges::find(words, chat_profile) != words.end()) add_chat_tools(s, of);
+    if (std::ranges::find(words, chat_profile) != words.end()) add_chat_tools(s, of, brought);
     mcp::add_memory(s, std::move(of));
     add_tools(s, words);
     return s;

@@ -20,7 +20,8 @@ void add_tools(mcp::server& s, std::vector<std::string> const& names);
 std::string profile_of(std::vector<std::string> const& words);
 
 /// Makes the server of one client of a shared store: memory, and what its profile names.
-/// See mcp::shared_store_options::make.
-std::function<mcp::server(scope_handle, std::string const& profile)> shared_server(mcp::request_secrets secrets);
+/// See mcp::shared_store_options::make; for `brought`, add_chat_tools.
+std::function<mcp::server(scope_handle, std::string const& profile)> shared_server(mcp::request_secrets secrets,
+                                                                                   std::function<void()> brought = {});
 
 }  // namespace wherry::cli

@@ -156,6 +156,23 @@ TEST_CASE("chats and servers of memory share a store, whoever came first", "[rec
   CHECK(talk.end() == 0);
 }
 
+TEST_CASE("the chat that holds a store learns what is said beside it", "[recovery]") {
+  temp_dir const folder;
+  auto const store = (folder / "store").string();
+  chat first(store, "one", {"--memory"});
+  chat second(store, "two", {"--memory"});
+  second.say("I live in Busan. My boat is Wal.");
+  auto const until = std::chrono::steady_clock::now() + 20s;
+  do {
+    second.say("/memory");
+  } while (second.seen().find("2 records") == std::string::npos && std::chrono::steady_clock::now() < until);
+  CHECK_THAT(second.seen(), ContainsSubstring("2 records") && ContainsSubstring("I live in Busan."));
+  first.say("/memory");
+  CHECK_THAT(first.seen(), ContainsSubstring("learnt from session two"));
+  CHECK(second.end() == 0);
+  CHECK(first.end() == 0);
+}
+
 TEST_CASE("a server over HTTP shares its store with chats and other servers", "[recovery]") {
   temp_dir const folder;
   auto const store = (folder / "store").string();
