@@ -5,6 +5,7 @@
 
 #include <wherry/core/hash.hpp>
 #include <wherry/core/runtime.hpp>
+#include <wherry/llm/grammar.hpp>
 
 #include <algorithm>
 #include <cassert>
@@ -27,6 +28,10 @@ std::shared_ptr<agent::definition const> changed(std::shared_ptr<agent::definiti
 call_answer approve(pending_call const& pending) { return {pending.call.id, detail::call_hash(pending.call), true}; }
 
 call_answer deny(pending_call const& pending) { return {pending.call.id, detail::call_hash(pending.call), false}; }
+
+output_contract output_contract::text_in(grammar::expr language) {
+  return {.constraint = std::make_shared<grammar::expr const>(std::move(language))};
+}
 
 agent::agent(std::shared_ptr<model> llm, std::string instructions) {
   assert(llm && "an agent needs a model");

@@ -3,6 +3,7 @@
 #include <wherry/agent/extraction.hpp>
 #include <wherry/core/hash.hpp>
 #include <wherry/core/json.hpp>
+#include <wherry/llm/grammar.hpp>
 #include <wherry/memory/transaction.hpp>
 
 #include <boost/asio/cancellation_state.hpp>
@@ -292,6 +293,7 @@ void runner::compose() {
   // The last step can only answer. Tools stay in the prompt, so that the prefix does not change; they are masked.
   if (step == limits.steps && s.request.choice != tool_choice::required) s.request.choice = tool_choice::none;
   s.request.output_schema = output_.schema;
+  s.request.constraint = output_.constraint;
   s.request.sampling = agent_->sampling;
   s.request.stop = agent_->stop;
   s.request.max_tokens = std::min(limits.step_tokens, limits.total_tokens - used);
@@ -397,10 +399,15 @@ void runner::decide() {
   }
   record.output_text = step.answer.text();
   if (step.reason == finish_reason::length) {
-    if (output_.schema)
+    if (output_.schema || output_.constraint)
       return end_with({errc::limit_reached, "the answer was cut off by run_limits::step_tokens before it was complete",
                        "agent.run"});
     note({"length", "the answer was cut off after " + std::to_string(step.usage.completion_tokens) + " tokens"});
+  }
+  if (output_.constraint) {
+    auto const language = grammar::recogniser::make(*output_.constraint);
+    auto held = language ? language->check(record.output_text) : language.error();
+    if (!held) return end_with({held.error().code, "the answer: " + held.error().message, "agent.run"});
   }
   if (output_.check) {
     if (auto valid = output_.check(record.output_text); !valid) {

@@ -7,6 +7,7 @@
 #include "store_place.hpp"
 
 #include <wherry/core/text.hpp>
+#include <wherry/llm/grammar.hpp>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -49,10 +50,38 @@ result<std::string> question_of(settings const& given) {
   return question;
 }
 
-result<std::string> read_schema(std::string const& path) {
+result<std::string> read_file(std::string const& path, char const* what) {
   std::ifstream in(path, std::ios::binary);
-  if (!in) return error{errc::not_found, "cannot open the schema " + path, "cli.ask"};
+  if (!in) return error{errc::not_found, "cannot open the " + std::string(what) + ' ' + path, "cli.ask"};
   return std::string{std::istreambuf_iterator<char>(in), {}};
+}
+
+// What the answer must be. Mistakes in it are told before a model is loaded.
+result<output_contract> contract_of(settings const& given) {
+  output_contract contract;
+  if (!given.schema.empty()) {
+    auto schema = read_file(given.schema, "schema");
+    if (!schema) return std::move(schema).error();
+    contract.schema = raw_json{std::move(*schema)};
+    return contract;
+  }
+  std::optional<grammar::expr> language;
+  if (given.regex) language = grammar::regex("^(?:" + *given.regex + ")$");
+  if (!given.choices.empty()) {
+    std::vector<grammar::expr> texts;
+    for (auto const& text : given.choices) texts.push_back(grammar::literal(text));
+    language = grammar::choice(std::move(texts));
+  }
+  if (!given.grammar.empty()) {
+    auto text = read_file(given.grammar, "grammar");
+    if (!text) return std::move(text).error();
+    auto read = grammar::ebnf(*text);
+    if (!read) return error{read.error().code, given.grammar + ": " + read.error().message, "cli.ask"};
+    language = std::move(*read);
+  }
+  if (!language) return contract;
+  if (auto good = grammar::recogniser::make(*language); !good) return std::move(good).error();
+  return output_contract::text_in(std::move(*language));
 }
 
 json answer_json(settings const& given, local_model const& llm, run_result<std::string> const& r,
@@ -88,20 +117,15 @@ int ask_command(settings const& given) {
     if (!scope) return report(scope.error(), output.as_json);
     in = scope->session(given.session);
   }
+  auto contract = contract_of(given);
+  if (!contract) return report(contract.error(), output.as_json);
   auto llm = load_model(given.model);
   if (!llm) return report(llm.error(), output.as_json);
-
-  output_contract contract;
-  if (!given.schema.empty()) {
-    auto schema = read_schema(given.schema);
-    if (!schema) return report(schema.error(), output.as_json);
-    contract.schema = raw_json{std::move(*schema)};
-  }
 
   auto const desk = make_desk(with_named_adapters(*llm, given.model), given.agent);
   bool const stream = output_is_terminal() && !output.as_json && !output.events;
   event_printer printer({.stream = stream, .events = output.events, .verbose = output.verbose});
-  auto under_way = desk.start(message::user(std::move(*question)), in, std::move(contract));
+  auto under_way = desk.start(message::user(std::move(*question)), in, std::move(*contract));
   auto answer = drive(under_way, printer);
   if (printer.line_is_open()) put_raw("\n");
   if (!answer) return report(answer.error(), output.as_json);

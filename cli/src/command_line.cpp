@@ -42,7 +42,9 @@ Examples:
   wherry ask "Name three boats" --temperature 0
   wherry ask "What is wrong here?" < build.log
   wherry ask "And in feet?" --session heights --tools convert_length
-  wherry ask "Roll two dice" --tools dice --json)";
+  wherry ask "Roll two dice" --tools dice --json
+  wherry ask "Is a wherry a boat?" --choice yes --choice no
+  wherry ask "Its number, please" --regex "[A-Z]{2}-[0-9]{4}")";
 
 constexpr char const* chat_footer =
     R"(What is said is on disk before the next prompt: after a crash the same command goes on.
@@ -259,6 +261,21 @@ void grammar::add_ask() {
   c.add_option("--schema", into_.schema, "The answer is JSON of the JSON Schema in this file, and nothing else")
       ->type_name("FILE")
       ->group("Answer");
+  auto* const schema = c.get_option("--schema");
+  auto* const regex =
+      c.add_option("--regex", into_.regex, "The answer matches this pattern, from its first to its last")
+          ->type_name("PATTERN")
+          ->group("Answer");
+  auto* const choice = c.add_option("--choice", into_.choices, "The answer is this text, or that of another --choice")
+                           ->allow_extra_args(false)  // what follows is the question
+                           ->type_name("TEXT")
+                           ->group("Answer");
+  auto* const file = c.add_option("--grammar", into_.grammar, "The answer is in the language of the EBNF in this file")
+                         ->type_name("FILE")
+                         ->group("Answer");
+  for (auto* const one : {schema, regex, choice, file})
+    for (auto* const other : {schema, regex, choice, file})
+      if (one != other) one->excludes(other);
   c.add_option("TEXT", into_.text, "The question; \"-\" or none reads standard input, which is else added to it")
       ->type_name("");
   c.add_option("--session", into_.session, "Continue this session, and keep the answer in it")

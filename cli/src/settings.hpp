@@ -88,12 +88,15 @@ struct settings {
 
   std::optional<std::string> text;  ///< ask: the question; tokenize: the text.
   std::string session;              ///< ask, chat, session show|export: its name.
-  std::string file;       ///< run: the scenario; model info, model quantize: the GGUF; session export: the output.
-  std::string schema;     ///< ask: a file with the JSON Schema of the answer.
-  std::string shell;      ///< completion: bash or zsh.
-  bool ids_only = false;  ///< tokenize: nothing but the ids.
-  bool special = false;   ///< tokenize: BOS and EOS are added, and the text may spell control tokens.
-  bool yes = false;       ///< run: calls that would ask are allowed.
+  std::string file;    ///< run: the scenario; model info, model quantize: the GGUF; session export: the output.
+  std::string schema;  ///< ask: a file with the JSON Schema of the answer.
+  std::optional<std::string> regex;  ///< ask: the whole answer matches this pattern.
+  std::vector<std::string> choices;  ///< ask: the answer is one of these.
+  std::string grammar;               ///< ask: a file with the answer's grammar.
+  std::string shell;                 ///< completion: bash or zsh.
+  bool ids_only = false;             ///< tokenize: nothing but the ids.
+  bool special = false;              ///< tokenize: BOS and EOS are added, and the text may spell control tokens.
+  bool yes = false;                  ///< run: calls that would ask are allowed.
 
   std::vector<std::string>
       texts;              ///< embed, rerank: the texts; none: the lines of standard input. schema check: files.

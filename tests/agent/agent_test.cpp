@@ -4,6 +4,7 @@
 #include <wherry/core/json.hpp>
 #include <wherry/core/runtime.hpp>
 #include <wherry/core/trace.hpp>
+#include <wherry/llm/grammar.hpp>
 #include <wherry/llm/scripted_model.hpp>
 #include <wherry/memory/store.hpp>
 
@@ -440,4 +441,33 @@ TEST_CASE("runs with one fixed seed have ids of their own in a session", "[unit]
   CHECK(first.id != second.id);
   CHECK(first.seed == second.seed);
   CHECK(session.history()->size() == 4);
+}
+
+TEST_CASE("an answer in a language is such a text, whatever the model, or an error", "[unit]") {
+  auto const side =
+      output_contract::text_in(grammar::choice({grammar::literal("port"), grammar::literal("starboard")}));
+  auto const start = [&](scripted_model const& fake) {
+    return agent{fake}.with(tool("add", "Adds.", add)).start(message::user("Which side?"), std::nullopt, side);
+  };
+  scripted_model good{call("add", R"({"a":1,"b":2})"), say("port")};
+  CHECK(start(good).result()->output == "port");
+  REQUIRE(good.requests().size() == 2);
+  for (auto const& request : good.requests()) CHECK(request.constraint == side.constraint);
+  CHECK(start(scripted_model{say("left")}).result().error().is(errc::output_invalid));
+
+  // One that knows nothing of constraints.
+  struct ignorant final : model {
+    explicit ignorant(std::shared_ptr<model> m) : inner(std::move(m)) {}
+    model_info const& info() const noexcept override { return inner->info(); }
+    result<std::unique_ptr<model_stream>> submit(model_request r) override {
+      r.constraint = nullptr;
+      return inner->submit(std::move(r));
+    }
+    std::shared_ptr<model> inner;
+  };
+  auto const deaf = std::make_shared<ignorant>(scripted_model{say("left")});
+  auto const refused = agent{deaf}.start(message::user("Which side?"), std::nullopt, side).result();
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().is(errc::output_invalid));
+  CHECK_THAT(refused.error().message, Catch::Matchers::ContainsSubstring("byte 0"));
 }

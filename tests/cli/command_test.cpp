@@ -83,6 +83,8 @@ TEST_CASE("a wrong command line is one sentence, what to look at, and exit code 
                                                            {"ask", "x", "--tools", "hammer"},
                                                            {"ask", "x", "--scope", "nobody"},
                                                            {"ask", "x", "--json", "--events"},
+                                                           {"ask", "x", "--regex", "a", "--choice", "b"},
+                                                           {"ask", "x", "--schema", "f", "--grammar", "g"},
                                                            {"ask", "x", "--temperature", "warm"},
                                                            {"ask"},
                                                            {"session"},
@@ -410,4 +412,35 @@ TEST_CASE("completion scripts name every command and are accepted by the shell",
   auto const script = "source '" + (folder.path() / "bash").string() +
                       "'; COMP_WORDS=(wherry session --json ex); COMP_CWORD=3; _wherry; echo \"${COMPREPLY[*]}\"";
   CHECK(run_program({"bash", "-c", script}).out == "export\n");
+}
+
+TEST_CASE("ask answers in the language that was given, and says where it is wrong", "[unit]") {
+  temp_dir const folder;
+  auto const file = [&](char const* name, char const* text) {
+    auto const path = (folder.path() / name).string();
+    std::ofstream(path, std::ios::binary) << text;
+    return path;
+  };
+  auto const chosen = wherry_test::wherry({"ask", "--choice", "starboard", "--choice", "port", "Which side?"});
+  CHECK(chosen.code == 0);
+  CHECK((chosen.out == "starboard\n" || chosen.out == "port\n"));
+  auto const matched = wherry_test::wherry({"generate", "Its number?", "--regex", "[A-C]{2}-[0-9]{4}|none"});
+  CHECK(matched.code == 0);
+  CHECK_THAT(matched.out, Catch::Matchers::Matches("([A-C]{2}-[0-9]{4}|none)\n"));
+  auto const written = wherry_test::wherry(
+      {"ask", "How many?", "--grammar", file("good.ebnf", "count ::= digit{3} ' oars'\ndigit ::= [1-9]")});
+  CHECK(written.code == 0);
+  CHECK_THAT(written.out, Catch::Matchers::Matches("[1-9]{3} oars\n"));
+  auto const with_tools = wherry_test::wherry({"ask", "Roll", "--tools", "dice", "--choice", "done", "--seed", "1"});
+  CHECK((with_tools.code == 0 ? with_tools.out == "done\n" : with_tools.code == 1));
+
+  auto const place = wherry_test::wherry({"ask", "x", "--grammar", file("bad.ebnf", "a ::= 'x'\nb ::= ('y'")});
+  CHECK(place.code == 1);
+  CHECK_THAT(place.err, ContainsSubstring("bad.ebnf") && ContainsSubstring("line 2, column 11"));
+  CHECK(wherry_test::wherry({"ask", "x", "--grammar", file("loop.ebnf", "a ::= a 'x'")}).code == 1);
+  CHECK(wherry_test::wherry({"ask", "x", "--grammar", (folder.path() / "none").string()}).code == 1);
+  CHECK_THAT(wherry_test::wherry({"ask", "x", "--regex", "(a"}).err, ContainsSubstring("(a"));
+  auto const narrow = wherry_test::wherry({"ask", "x", "--regex", "a{60}b", "--max-tokens", "4"});
+  CHECK(narrow.code == 4);
+  CHECK_THAT(narrow.err, ContainsSubstring("budget"));
 }

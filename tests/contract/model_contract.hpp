@@ -7,6 +7,7 @@
 // Promises that a backend's capabilities do not claim are not asked for; what it lacks must be reported by name.
 
 #include <wherry/core/runtime.hpp>
+#include <wherry/llm/grammar.hpp>
 #include <wherry/llm/model.hpp>
 
 #include <chrono>
@@ -66,6 +67,7 @@ class checker {
     cancellation_ends_an_answer();
     a_passed_deadline_ends_an_answer();
     what_is_missing_is_named();
+    a_constraint_is_held_or_refused();
     two_answers_at_once();
     if (m->info().can.tools && m->info().can.grammar) constrained_calls_are_valid();
     if (m->info().can.ids) tokens_are_counted();
@@ -139,6 +141,17 @@ class checker {
              std::string("a part of kind ") + to_string(kind) + " is refused by name",
              stream ? "it was taken" : to_string(stream.error()));
     }
+  }
+
+  void a_constraint_is_held_or_refused() {
+    auto const language = grammar::regex("^[xyz]{3}$");
+    auto r = plain_request();
+    r.constraint = std::make_shared<grammar::expr const>(language);
+    auto const got = ask(make_(), std::move(r));
+    if (!got) return;  // refused, or checked when it was whole
+    auto const* end = got->empty() ? nullptr : std::get_if<response_end>(&got->back());
+    std::string const text = end ? end->answer.text() : "";
+    expect(grammar::recogniser::make(language)->matches(text), "a constraint is held, or an error", '"' + text + '"');
   }
 
   void cancellation_ends_an_answer() {

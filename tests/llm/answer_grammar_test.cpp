@@ -440,3 +440,54 @@ TEST_CASE("a tool that a family cannot write is refused by name", "[toolcall][gr
     CHECK(program.error().message.find("two words") != std::string::npos);
   }
 }
+
+TEST_CASE("text under a constraint is read as it stands, in every family, beside calls and reasoning",
+          "[toolcall][grammar]") {
+  std::vector<tool_spec> const tools = {{"clock", "", {R"({"type":"object","properties":{}})"}}};
+  std::vector<std::string> const texts = {" yes \n",      "<think>",      "</think>\n\nno", "<tool_call>",
+                                          "</tool_call>", "{\"output\":", "\n\n",           "",
+                                          "all\n",        ">>>clock\n{}", "\xec\x95\x88"};
+  std::vector<grammar::expr> ways;
+  for (auto const& text : texts) ways.push_back(grammar::literal(text));
+  auto const constraint = std::make_shared<grammar::expr const>(grammar::choice(ways));
+  auto const language = grammar::recogniser::make(*constraint).value();
+  std::size_t calls = 0, reasoned = 0, refused = 0;
+  for (auto const& row : answer_families())
+    for (bool const as_tokens : {true, false})
+      for (unsigned how = 0; how < 4; ++how) {
+        family_vocabulary const words(row, as_tokens);
+        answer_options may{.tools = (how & 1) != 0, .in_reasoning = (how & 2) != 0};
+        may.control = row.control_marks(words.tokens);
+        may.offered = std::make_shared<std::vector<tool_spec> const>(tools);
+        may.constraint = constraint;
+        auto const call = row.call_beginning_in_text(words.tokens);
+        if (may.tools && call && language.begins(*call)) {
+          ++refused;
+          continue;
+        }
+        INFO(row.name() << (as_tokens ? ", marks are tokens " : ", marks are text ") << how);
+        auto const program =
+            grammar::compile(*row.constrain(tools, std::nullopt, may, words.tokens), words.grammar).value();
+        for (std::uint64_t seed = 0; seed < 12; ++seed) {
+          auto const drawn = draw_answer(row, program, words, may, program.shortest_answer() + 40, seed);
+          INFO(drawn.said);
+          if (!drawn.read) {
+            FAIL_CHECK(drawn.read.error());
+            continue;
+          }
+          calls += drawn.read->calls.size();
+          reasoned += drawn.read->reasoning.empty() ? 0 : 1;
+          if (drawn.read->calls.empty()) {
+            INFO(drawn.read->text);
+            CHECK(std::find(texts.begin(), texts.end(), drawn.read->text) != texts.end());
+          } else {
+            CHECK(may.tools);
+            CHECK(drawn.read->text.empty());
+          }
+        }
+      }
+  CHECK(calls > 100);
+  CHECK(reasoned > 100);
+  CHECK(refused > 0);   // <tool_call> as text
+  CHECK(refused < 30);  // but not many
+}

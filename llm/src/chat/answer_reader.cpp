@@ -237,7 +237,9 @@ namespace wherry::inline v0 {
 
 answer_parser::answer_parser(answer_family family, answer_options const& options)
     : reader_((family.row().reader ? family.row().reader : detail::chat::make_tagged_reader)(family.row(), options)),
-      is_output_or_calls_(options.output && !options.free_text) {}
+      is_output_or_calls_(options.output && !options.free_text) {
+  if (options.constraint) reader_ = detail::chat::make_constrained_reader(family.row(), options, std::move(reader_));
+}
 answer_parser::~answer_parser() = default;
 answer_parser::answer_parser(answer_parser&&) noexcept = default;
 answer_parser& answer_parser::operator=(answer_parser&&) noexcept = default;

@@ -103,6 +103,18 @@ std::unique_ptr<answer_reader> make_plain_reader(family_row const& row, answer_o
 std::unique_ptr<answer_reader> make_harmony_reader(family_row const& row, answer_options const& options);
 std::unique_ptr<answer_reader> make_recipient_reader(family_row const& row, answer_options const& options);
 
+/// How the parts of an answer begin, as grammars write it.
+struct answer_beginnings {
+  std::string text;       ///< Empty: text has no mark of its own.
+  std::string call;       ///< The first of them; empty where it begins with the tool's name.
+  std::string reasoning;  ///< Empty: the family has none.
+  std::string after_reasoning;
+};
+answer_beginnings beginnings_of(family_row const& row);
+/// For answers whose text is under answer_options::constraint. `calls` reads those that are no text.
+std::unique_ptr<answer_reader> make_constrained_reader(family_row const& row, answer_options const& options,
+                                                       std::unique_ptr<answer_reader> calls);
+
 /// A layout's text cut at its fields: literals, and fields with their leading $.
 struct layout_part {
   std::string_view text;

@@ -52,7 +52,10 @@ class grammar_maker {
       ways.push_back(
           grammar::sequence({grammar::literal("{\"output\":"), grammar::json_schema(*output), grammar::literal("}")}));
     // The reader takes text that begins like an object for one.
-    if (says_text(may)) ways.push_back(text_without({"{\"tool\"", "{\"output\""}));
+    if (may.constraint)
+      ways.push_back(*may.constraint);
+    else if (says_text(may))
+      ways.push_back(text_without({"{\"tool\"", "{\"output\""}));
     return grammar::choice(std::move(ways));
   }
 
@@ -60,20 +63,30 @@ class grammar_maker {
   expr by_layout(std::span<tool_spec const> tools, std::optional<raw_json> const& output,
                  answer_options const& may) const {
     auto const said = wrapped(row_.layout.text, row_.syntax.bare ? text_that_is_no_call() : text_without({}));
+    auto const begin = beginnings_of(row_);
     std::vector<expr> ways;
     if (may.tools) {
       auto const all = calls(tools, may.calls_max);
-      bool const text_first = may.free_text && !row_.syntax.bare;
+      bool const text_first = may.free_text && !may.constraint && !row_.syntax.bare;
       auto const before = grammar::optional(grammar::sequence({said, literal(row_.layout.before_calls)}));
       ways.push_back(text_first ? grammar::sequence({before, all}) : all);
     }
     if (may.output && output) ways.push_back(wrapped(row_.layout.text, grammar::json_schema(*output)));
-    if (says_text(may)) ways.push_back(said);
+    if (may.constraint)
+      ways.push_back(grammar::sequence({literal(begin.text), *may.constraint}));
+    else if (says_text(may))
+      ways.push_back(said);
     auto const answer = grammar::choice(std::move(ways));
     if (may.in_reasoning && !row_.syntax.reasoning[0].close.empty())
       return grammar::sequence({text_without({}), end_of_reasoning(), answer});
-    if (row_.layout.reasoning.empty()) return answer;
+    if (row_.layout.reasoning.empty() || (may.constraint && !holds_token(begin.reasoning))) return answer;
     return grammar::sequence({grammar::optional(wrapped(row_.layout.reasoning, text_without({}))), answer});
+  }
+
+  bool holds_token(std::string_view text) const {
+    return std::any_of(marks_.begin(), marks_.end(), [&](std::string const& mark) {
+      return text.find(mark) != std::string_view::npos && token_of_mark(tokens_, mark);
+    });
   }
 
  private:
@@ -179,12 +192,7 @@ class grammar_maker {
   }
 
   // The closer and what the layout writes behind it.
-  expr end_of_reasoning() const {
-    std::string_view const close = row_.syntax.reasoning[0].close;
-    std::string_view const form = row_.layout.reasoning;
-    std::size_t const at = form.find(close);
-    return literal(at == std::string_view::npos || close.empty() ? close : form.substr(at));
-  }
+  expr end_of_reasoning() const { return literal(beginnings_of(row_).after_reasoning); }
 
   // A mark that the vocabulary holds as a token is meant as that token, otherwise as text.
   expr literal(std::string_view text) const {
@@ -216,10 +224,16 @@ class grammar_maker {
 
 namespace wherry::inline v0 {
 
+std::optional<std::string> answer_family::call_beginning_in_text(tokenizer const& tokens) const {
+  auto const begin = detail::chat::beginnings_of(*row_);
+  if (!begin.text.empty() || detail::chat::grammar_maker(*row_, tokens).holds_token(begin.call)) return std::nullopt;
+  return begin.call;
+}
+
 std::optional<grammar::expr> answer_family::constrain(std::span<tool_spec const> tools,
                                                       std::optional<raw_json> const& output, answer_options const& may,
                                                       tokenizer const& tokens) const {
-  if (tools.empty() && !may.output) return std::nullopt;
+  if (tools.empty() && !may.output && !may.constraint) return std::nullopt;
   detail::chat::grammar_maker const maker(*row_, tokens);
   return row_->reader == detail::chat::make_plain_reader ? maker.plain(tools, output, may)
                                                          : maker.by_layout(tools, output, may);

@@ -33,6 +33,7 @@ answer_options options_of(model_request const& request, std::string_view prompt,
   may.control = family.control_marks(tokens);
   if (may.tools) may.offered = request.tools;
   if (!request.parallel_calls) may.calls_max = 1;
+  if (may.free_text) may.constraint = request.constraint;
   return may;
 }
 

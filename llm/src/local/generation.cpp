@@ -254,6 +254,9 @@ bool generation::finish(finish_reason reason) {
   std::size_t const streamed_calls = calls_.size();
   auto answer = parser_.finish(reason == finish_reason::length);
   if (!answer) return fail(with_raw(std::move(answer).error()));
+  // The grammar says it already, but of bytes: what is no UTF-8 was repaired.
+  if (plan_.text && answer->calls.empty())
+    if (auto held = plan_.text->check(answer->text); !held) return fail(with_raw(std::move(held).error()));
   response_end end;
   end.answer.role = role::assistant;
   if (!answer->reasoning.empty()) end.answer.parts.push_back(reasoning_part{std::move(answer->reasoning), {}});
@@ -264,10 +267,10 @@ bool generation::finish(finish_reason reason) {
     if (i >= streamed_calls) channel_->push(tool_call_ready{call});
     end.answer.parts.push_back(std::move(call));
   }
-  // A call or an output is whole whenever the grammar lets it end; text that fills its budget was cut off.
+  // What a grammar bounds is whole whenever it lets it end; text that fills its budget was cut off.
   if (!end.answer.tool_calls().empty())
     reason = finish_reason::tool_calls;
-  else if (!answer->is_output && produced_ == plan_.tokens_max)
+  else if (!answer->is_output && !plan_.may.constraint && produced_ == plan_.tokens_max)
     reason = finish_reason::length;
   end.reason = reason;
   end.usage = {.prompt_tokens = plan_.prompt.size(), .cached_prompt_tokens = cached_, .completion_tokens = produced_};

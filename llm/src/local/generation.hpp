@@ -24,6 +24,7 @@ struct generation_plan {
   std::vector<token_id> prompt;
   std::size_t tokens_max = 0;               ///< Of the answer; prompt and answer fit the context.
   std::optional<grammar::program> grammar;  ///< Absent: free text.
+  std::optional<grammar::recogniser> text;  ///< Of the request's constraint.
   answer_family family = answer_families().back();
   answer_options may;
   std::vector<notice> notices;
@@ -76,7 +77,9 @@ class generation {
   bool ends(token_id token) const;
   bool finish(finish_reason reason);
   /// Stop strings end text; what a schema bounds ends by itself.
-  bool looks_for_stops() const noexcept { return !matcher_ || (!plan_.may.tools && !plan_.may.output); }
+  bool looks_for_stops() const noexcept {
+    return !matcher_ || (!plan_.may.tools && !plan_.may.output && !plan_.may.constraint);
+  }
   std::optional<std::size_t> find_stop() const;
   void report(engine::sampled_token const& chosen);
 

@@ -155,6 +155,7 @@ class local_model::impl final : public model {
   }
 
   result<local::generation_plan> plan(model_request request) {
+    if (auto one = check_constraint(request); !one) return std::move(one).error();
     auto pieces = prompt_of(request);
     if (!pieces) return std::move(pieces).error();
     local::generation_plan out;
@@ -175,6 +176,11 @@ class local_model::impl final : public model {
     auto tools = local::callable_tools(request);
     if (tools.empty() && request.tools) tools = *request.tools;  // shown, but not to be called
     auto const expression = out.family.constrain(tools, request.output_schema, out.may, tokens_);
+    if (out.may.constraint) {
+      auto text = recogniser_of(out.may.constraint, out.may.tools);
+      if (!text) return std::move(text).error();
+      out.text = std::move(*text);
+    }
     if (expression) {
       auto program = compiled(tools, request.output_schema, out.may, *expression);
       if (!program) return std::move(program).error();
@@ -188,8 +194,8 @@ class local_model::impl final : public model {
         return std::move(fits).error();
       }
       out.grammar = std::move(*program);
-      if (!request.stop.empty() && (out.may.tools || out.may.output))
-        out.notices.push_back({"stop", "stop strings are not looked for in an answer that a schema bounds"});
+      if (!request.stop.empty() && (out.may.tools || out.may.output || out.may.constraint))
+        out.notices.push_back({"stop", "stop strings are not looked for in an answer that a grammar bounds"});
     }
     for (auto const& choice : request.adapters) {
       auto loaded = find_adapter(choice);
@@ -211,18 +217,50 @@ class local_model::impl final : public model {
     {
       std::lock_guard const lock(programs_mutex_);
       for (auto at = programs_.begin(); at != programs_.end(); ++at)
-        if (at->first == key) {
+        if (at->key == key && at->constraint == may.constraint) {
           programs_.splice(programs_.begin(), programs_, at);
-          return programs_.front().second;
+          return programs_.front().program;
         }
     }
     auto program = grammar::compile(expression, vocabulary_);
     if (!program) return program;
     std::lock_guard const lock(programs_mutex_);
-    programs_.emplace_front(std::move(key), *program);
+    programs_.push_front({std::move(key), may.constraint, *program});
     if (programs_.size() > programs_max) programs_.pop_back();
     return program;
   }
+
+  // Also refuses what only the answer's first bytes could tell from a call, and cannot.
+  result<grammar::recogniser> recogniser_of(std::shared_ptr<grammar::expr const> const& constraint, bool has_tools) {
+    auto made = known_recogniser(constraint);
+    if (!made || !has_tools) return made;
+    auto const call = family_.call_beginning_in_text(tokens_);
+    if (call && made->begins(*call))
+      return error{errc::unsupported,
+                   "the request's constraint allows texts that begin with '" + *call +
+                       "', as calls of this model do; forbid calls (tool_choice::none) or these texts",
+                   "model.submit"};
+    return made;
+  }
+  result<grammar::recogniser> known_recogniser(std::shared_ptr<grammar::expr const> const& constraint) {
+    {
+      std::lock_guard const lock(programs_mutex_);
+      for (auto const& [known, made] : recognisers_)
+        if (known == constraint) return made;
+    }
+    auto made = grammar::recogniser::make(*constraint);
+    if (!made) return made;
+    std::lock_guard const lock(programs_mutex_);
+    recognisers_.emplace_front(constraint, *made);
+    if (recognisers_.size() > programs_max) recognisers_.pop_back();
+    return made;
+  }
+
+  struct compiled_grammar {
+    std::string key;
+    std::shared_ptr<grammar::expr const> constraint;  // kept, so that its address is no other's
+    grammar::program program;
+  };
 
   std::shared_ptr<engine::transformer const> const network_;
   wherry::v0::tokenizer const tokens_;
@@ -234,8 +272,9 @@ class local_model::impl final : public model {
   std::mutex mutable adapters_mutex_;
   std::map<std::string, std::shared_ptr<engine::adapter const>> adapters_;
   std::mutex programs_mutex_;
-  std::list<std::pair<std::string, grammar::program>> programs_;  // latest first
-  local::scheduler scheduler_;                                    // last: its thread uses what stands above
+  std::list<compiled_grammar> programs_;  // latest first
+  std::list<std::pair<std::shared_ptr<grammar::expr const>, grammar::recogniser>> recognisers_;
+  local::scheduler scheduler_;  // last: its thread uses what stands above
 };
 
 namespace {

@@ -11,7 +11,7 @@ namespace {
 
 class repairing_stream final : public model_stream {
  public:
-  repairing_stream(std::shared_ptr<model> inner, model_request request, json_validator validator,
+  repairing_stream(std::shared_ptr<model> inner, model_request request, std::optional<json_validator> validator,
                    repair_options options, std::unique_ptr<model_stream> first)
       : inner_(std::move(inner)),
         request_(std::move(request)),
@@ -29,16 +29,23 @@ class repairing_stream final : public model_stream {
     for (;;) {
       auto next = co_await current_->async_next();
       if (!next) {
+        bool const has_text = !validator_ && next.error().is(errc::output_invalid);
+        if (has_text && tries_ < options_.tries_max && ask_again(std::exchange(held_, {}), next.error().message))
+          continue;
         done_ = true;
         co_return std::move(next).error();
       }
-      if (std::holds_alternative<text_delta>(*next)) continue;  // held back until it is known to be valid
+      if (auto const* delta = std::get_if<text_delta>(&*next)) {  // held back until it is known to be valid
+        held_ += delta->text;
+        continue;
+      }
       auto* const end = std::get_if<response_end>(&*next);
       if (end == nullptr) co_return std::move(*next);
       add_usage(*end);
       std::string const text = end->answer.text();
       bool const has_calls = !end->answer.tool_calls().empty();
-      if (!has_calls) {
+      held_.clear();
+      if (!has_calls && validator_) {
         if (auto refused = judge(text); refused) {
           if (tries_ >= std::max<std::size_t>(options_.tries_max, 1)) {
             done_ = true;
@@ -53,7 +60,7 @@ class repairing_stream final : public model_stream {
       }
       end->usage = usage_;
       if (tries_ > 1) {
-        end->notices.push_back({"repair", "the answer matched its schema at the " + std::to_string(tries_) + "th try"});
+        end->notices.push_back({"repair", "the answer was valid at the " + std::to_string(tries_) + "th try"});
       }
       if (text.empty() || has_calls) {
         done_ = true;
@@ -80,7 +87,7 @@ class repairing_stream final : public model_stream {
 
   // Nothing when the text is valid.
   std::optional<error> judge(std::string const& text) const {
-    auto const found = validator_.validate(text);
+    auto const found = validator_->validate(text);
     if (!found) {
       error why = found.error();
       if (!why.is(errc::output_invalid)) return why;
@@ -96,8 +103,10 @@ class repairing_stream final : public model_stream {
   result<void> ask_again(std::string const& text, std::string const& why) {
     ++tries_;
     request_.messages.push_back(message::assistant(text));
-    request_.messages.push_back(message::user("This answer does not match the JSON Schema it must match. " + why +
-                                              ". Answer again, with the corrected JSON and nothing else."));
+    bool const is_json = validator_.has_value();
+    request_.messages.push_back(message::user(
+        std::string("This answer does not match the ") + (is_json ? "JSON Schema" : "grammar") + " it must match. " +
+        why + ". Answer again, with the corrected " + (is_json ? "JSON" : "text") + " and nothing else."));
     // Other random numbers, or the model might say the same again.
     request_.draws.step += 0x1000'0000;
     std::lock_guard const lock(mutex_);
@@ -110,7 +119,7 @@ class repairing_stream final : public model_stream {
 
   std::shared_ptr<model> const inner_;
   model_request request_;
-  json_validator const validator_;
+  std::optional<json_validator> const validator_;  // of the schema; under a constraint the model judges
   repair_options const options_;
   std::unique_ptr<model_stream> current_;
   std::mutex mutex_;  // of current_ and cancelled_
@@ -118,6 +127,7 @@ class repairing_stream final : public model_stream {
   bool done_ = false;
   std::size_t tries_ = 1;
   token_usage usage_;
+  std::string held_;
   std::optional<response_end> ended_;
 };
 
@@ -127,12 +137,17 @@ class repairing_model final : public model {
 
   model_info const& info() const noexcept override { return inner_->info(); }
   result<std::unique_ptr<model_stream>> submit(model_request request) override {
-    if (!request.output_schema || inner_->info().can.grammar) return inner_->submit(std::move(request));
-    auto validator = json_validator::make(*request.output_schema, {.violations_max = options_.violations_max});
-    if (!validator) return std::move(validator).error();
+    bool const is_bound = request.output_schema || request.constraint;
+    if (!is_bound || inner_->info().can.grammar) return inner_->submit(std::move(request));
+    std::optional<json_validator> validator;
+    if (request.output_schema) {
+      auto made = json_validator::make(*request.output_schema, {.violations_max = options_.violations_max});
+      if (!made) return std::move(made).error();
+      validator = std::move(*made);
+    }
     auto first = inner_->submit(request);
     if (!first) return std::move(first).error();
-    return std::make_unique<repairing_stream>(inner_, std::move(request), std::move(*validator), options_,
+    return std::make_unique<repairing_stream>(inner_, std::move(request), std::move(validator), options_,
                                               std::move(*first));
   }
   result<rendered_request> render(model_request const& request) const override { return inner_->render(request); }

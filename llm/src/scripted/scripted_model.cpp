@@ -1,3 +1,4 @@
+#include <wherry/llm/grammar.hpp>
 #include <wherry/llm/scripted_model.hpp>
 
 #include <boost/asio/redirect_error.hpp>
@@ -68,8 +69,9 @@ token_usage count(model_request const& request, message const& answer) {
 
 class scripted_stream final : public model_stream {
  public:
-  scripted_stream(script_line line, token_usage usage, std::vector<notice> notices, deadline until)
-      : line_(std::move(line)), usage_(usage), notices_(std::move(notices)), until_(until) {}
+  scripted_stream(script_line line, token_usage usage, std::vector<notice> notices, deadline until,
+                  std::optional<grammar::recogniser> text)
+      : line_(std::move(line)), usage_(usage), notices_(std::move(notices)), until_(until), text_(std::move(text)) {}
 
   task<result<model_event>> async_next() override {
     if (ended_) co_return error{errc::invalid_argument, "the stream has already ended", "model_stream.next"};
@@ -82,10 +84,12 @@ class scripted_stream final : public model_stream {
     }
     if (line_.hangs) co_return over(co_await wait());
     if (line_.failure) co_return over(*line_.failure);
-    ended_ = true;
     response_end end;
     end.answer.role = role::assistant;
     end.answer.parts = std::move(line_.parts);
+    if (text_ && end.answer.tool_calls().empty())
+      if (auto held = text_->check(end.answer.text()); !held) co_return over(std::move(held).error());
+    ended_ = true;
     end.reason = line_.reason;
     end.usage = usage_;
     end.notices = std::move(notices_);
@@ -118,6 +122,7 @@ class scripted_stream final : public model_stream {
   token_usage usage_;
   std::vector<notice> notices_;
   deadline until_;
+  std::optional<grammar::recogniser> text_;  // of the request's constraint
   std::size_t at_ = 0;
   bool ended_ = false;
   std::atomic<bool> cancelled_{false};
@@ -138,6 +143,13 @@ class scripted_model::impl final : public model {
 
   result<std::unique_ptr<model_stream>> submit(model_request request) override {
     if (auto fits = check_parts(info_, request.messages); !fits) return std::move(fits).error();
+    if (auto one = check_constraint(request); !one) return std::move(one).error();
+    std::optional<grammar::recogniser> text;
+    if (request.constraint) {
+      auto made = grammar::recogniser::make(*request.constraint);
+      if (!made) return std::move(made).error();
+      text = std::move(*made);
+    }
     script_line line;
     std::size_t number = 0;
     {
@@ -163,7 +175,8 @@ class scripted_model::impl final : public model {
         one->id = "call-" + std::to_string(number) + '-' + std::to_string(++call_number);
     message answer{role::assistant, line.parts};
     auto const usage = count(request, answer);
-    return std::make_unique<scripted_stream>(std::move(line), usage, missing_features(info_, request), request.until);
+    return std::make_unique<scripted_stream>(std::move(line), usage, missing_features(info_, request), request.until,
+                                             std::move(text));
   }
 
   void loop() {

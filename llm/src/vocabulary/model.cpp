@@ -35,15 +35,21 @@ result<void> check_parts(model_info const& info, std::vector<message> const& mes
   return {};
 }
 
+result<void> check_constraint(model_request const& request) {
+  if (!request.constraint || !request.output_schema) return {};
+  return error{errc::invalid_argument,
+               "the request has an output schema and a constraint; an answer can be under one of them", "model.submit"};
+}
+
 std::vector<notice> missing_features(model_info const& info, model_request const& request) {
   std::vector<notice> out;
   bool const has_tools = request.tools && !request.tools->empty() && request.choice != tool_choice::none;
   if (has_tools && !info.can.tools)
     out.push_back({"tools", "the model " + info.name + " takes no tools; the request goes out without them"});
-  if ((has_tools || request.output_schema) && !info.can.grammar)
+  if ((has_tools || request.output_schema || request.constraint) && !info.can.grammar)
     out.push_back(
         {"grammar", "the model " + info.name +
-                        " does not decode under a schema; calls and output are checked when they are complete"});
+                        " does not decode under a grammar; calls and output are checked when they are complete"});
   if ((request.sampling.logprobs || request.sampling.top_logprobs > 0) && !info.can.logits)
     out.push_back({"logprobs", "the model " + info.name + " reports no log-probabilities"});
   if (!request.adapters.empty() && !info.can.adapters)

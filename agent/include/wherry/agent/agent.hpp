@@ -75,13 +75,18 @@ call_answer deny(pending_call const& pending);
 struct output_contract {
   std::optional<raw_json> schema;  ///< Absent: text.
   result<void> (*check)(std::string_view text) = nullptr;
+  std::shared_ptr<grammar::expr const> constraint = {};  ///< The text is in this language; null: any text.
+
+  /// Text of a language (grammar.hpp): a choice, a pattern, an EBNF grammar, a piece of a document. Whatever the model,
+  /// the run ends with such a text or with an error: errc::output_invalid where it could only be checked.
+  static output_contract text_in(grammar::expr language);
 
   template <class T>
   static output_contract of() {
     if constexpr (std::same_as<T, std::string>) {
       return {};
     } else {
-      return {schema_of<T>(), [](std::string_view text) -> result<void> {
+      return {.schema = schema_of<T>(), .check = [](std::string_view text) -> result<void> {
                 auto value = decode<T>(text);
                 if (!value) return std::move(value).error();
                 return {};
@@ -198,6 +203,12 @@ class agent {
   template <class T = std::string>
   wherry::v0::run<T> resume(session const& in, std::vector<call_answer> answers) const {
     return wherry::v0::run<T>(begin_resumed(in, std::move(answers), output_contract::of<T>()));
+  }
+
+  /// The same with an output described by data, as in start(): the contract is not kept with the session.
+  wherry::v0::run<std::string> resume(session const& in, std::vector<call_answer> answers,
+                                      output_contract output) const {
+    return wherry::v0::run<std::string>(begin_resumed(in, std::move(answers), std::move(output)));
   }
 
   /// The exact request of a step, from a record: messages, rendered text, token ids.

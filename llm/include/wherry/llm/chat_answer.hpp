@@ -40,6 +40,10 @@ struct answer_options {
   /// schemas an argument that reads as JSON is JSON.
   std::shared_ptr<std::vector<tool_spec> const> offered = {};
   std::size_t calls_max = 16;  ///< Calls in one answer, where the family can write several; for constrain().
+  /// Text is in this language; null: any. It is read as it stands, its white space and what looks like marks included,
+  /// and stands alone: an answer is this text or calls, after reasoning where the prompt began it or a control token
+  /// does.
+  std::shared_ptr<grammar::expr const> constraint = {};
 };
 
 /// An answer that has been read to its end.
@@ -84,9 +88,13 @@ class answer_family {
   /// True when a prompt that ends so has opened a block of reasoning.
   bool opens_reasoning(std::string_view prompt) const;
 
+  /// How a call begins, where nothing but that tells it from a text under answer_options::constraint: no such text may
+  /// begin so. nullopt where a control token or a mark of the text tells.
+  std::optional<std::string> call_beginning_in_text(tokenizer const& tokens) const;
+
   /// The grammar of a whole answer: reasoning, then text and calls of these tools, or output of this schema. The prompt
   /// may show more than the answer may use; with tools that may not be called the grammar is that of text without
-  /// calls. nullopt where there are neither tools nor an output schema: then the answer is free.
+  /// calls. nullopt where there are neither tools nor an output schema nor a constraint: then the answer is free.
   std::optional<grammar::expr> constrain(std::span<tool_spec const> tools, std::optional<raw_json> const& output,
                                          answer_options const& may, tokenizer const& tokens) const;
 

@@ -5,6 +5,7 @@
 //   vocabulary  the model's tokens as a byte trie. Built once per model.
 //   program     expr compiled for a vocabulary. Immutable, shared by all requests that use it.
 //   matcher     where one generation stands: allowed() gives the mask, accept() moves on.
+//   recogniser  expr for texts that are there already, whoever wrote them.
 //
 // An expr becomes a pushdown automaton over bytes whose counters and recursion are bounded. A matcher holds the set of
 // its live stacks. A mask is one walk over the token trie; text inside JSON strings, where nearly every token is
@@ -224,6 +225,23 @@ class matcher {
  private:
   struct impl;
   std::unique_ptr<impl> impl_;
+};
+
+/// Decides whether a text is in a language; needs no model. A cheap copyable handle, thread-safe.
+class recogniser {
+ public:
+  /// Fails with: what compile() fails with; errc::invalid_argument for control tokens, which no text has.
+  static result<recogniser> make(expr const& expression);
+
+  bool matches(std::string_view text) const;
+  /// Whether some text of the language begins so.
+  bool begins(std::string_view text) const;
+  /// Fails with: errc::output_invalid naming the first byte that cannot stand where it does, or the text's end.
+  result<void> check(std::string_view text) const;
+
+ private:
+  explicit recogniser(program over_bytes) : program_(std::move(over_bytes)) {}
+  program program_;
 };
 
 }  // namespace grammar

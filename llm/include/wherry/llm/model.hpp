@@ -21,6 +21,10 @@
 
 namespace wherry::inline v0 {
 
+namespace grammar {
+class expr;  // grammar.hpp
+}
+
 /// What a model can do. Each is a promise that tests/contract/model_contract.hpp checks.
 struct capabilities {
   bool tools = false;  ///< Takes tool specs and answers with tool calls.
@@ -73,6 +77,11 @@ struct model_request {
   /// what was computed of it stays good. Enforced by models with capabilities::grammar.
   std::optional<std::vector<std::string>> callable;
   bool parallel_calls = true;  ///< More than one call in this answer. Enforced as `callable` is.
+  /// The text of an answer without calls is in this language, from its first byte to its last; null: any text. Not
+  /// beside output_schema. The prompt does not tell the model of it. A model with capabilities::grammar decodes under
+  /// it; every other checks the answer when it is whole (its stream then fails with errc::output_invalid) or refuses
+  /// the request: no model ignores it.
+  std::shared_ptr<grammar::expr const> constraint;
 };
 
 struct token_usage {
@@ -150,7 +159,8 @@ class model {
 
   /// Queues a request.
   /// Fails with: errc::model_refused_part naming the part; errc::context_overflow; errc::schema_unsupported;
-  /// errc::budget_too_small; errc::queue_full (retryable).
+  /// errc::budget_too_small; errc::invalid_argument (a constraint beside a schema); of a constraint, what
+  /// grammar::compile fails with; errc::queue_full (retryable).
   virtual result<std::unique_ptr<model_stream>> submit(model_request request) = 0;
 
   /// What submit would send. The default shows the messages alone.
@@ -163,6 +173,10 @@ class model {
 /// Refuses the first content part the model cannot take, by name.
 /// Fails with: errc::model_refused_part.
 result<void> check_parts(model_info const& info, std::vector<message> const& messages);
+
+/// Refuses a request with both an output schema and a constraint.
+/// Fails with: errc::invalid_argument.
+result<void> check_constraint(model_request const& request);
 
 /// What the request asks for and the model lacks.
 std::vector<notice> missing_features(model_info const& info, model_request const& request);

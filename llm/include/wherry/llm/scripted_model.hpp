@@ -38,6 +38,7 @@ script_line breaks(std::string text, errc code);
 script_line hangs(std::string text = {});
 
 /// The scripted model. A cheap copyable handle, thread-safe: concurrent requests take lines in the order they arrive.
+/// A line's text that is not in the constraint of the request it answers ends its stream with errc::output_invalid.
 class scripted_model {
  public:
   scripted_model(std::initializer_list<script_line> lines);
