@@ -289,9 +289,7 @@ void runner::compose() {
                      "the run did not end within " + std::to_string(limits.time.count()) + " ms", "agent.run"});
   step_record s;
   s.request.tools = agent_->executor.tools().specs();
-  s.request.choice = step == 1 ? agent_->first_step : tool_choice::automatic;
-  // The last step can only answer. Tools stay in the prompt, so that the prefix does not change; they are masked.
-  if (step == limits.steps && s.request.choice != tool_choice::required) s.request.choice = tool_choice::none;
+  mask_tools(s.request, step);
   s.request.output_schema = output_.schema;
   s.request.constraint = output_.constraint;
   s.request.sampling = agent_->sampling;
@@ -307,6 +305,27 @@ void runner::compose() {
     step_since_ = std::chrono::steady_clock::now();
   }
   phase_ = phase::ask;
+}
+
+// Which calls the answer may have. Tools stay in the prompt, so that the prefix does not change; they are masked.
+void runner::mask_tools(model_request& request, std::size_t step) const {
+  auto const& limits = agent_->limits;
+  request.choice = step == 1 ? agent_->first_step : tool_choice::automatic;
+  auto const forbid = [&] {
+    if (request.choice != tool_choice::required) request.choice = tool_choice::none;
+  };
+  if (step == limits.steps) forbid();  // the last step can only answer
+  std::size_t const left = limits.tool_calls - std::min(limits.tool_calls, calls_dispatched_);
+  if (left == 0) forbid();
+  request.parallel_calls = left != 1;
+  std::vector<std::string> allowed;
+  for (auto const& tool : *request.tools) {
+    auto const* known = agent_->executor.tools().find(tool.name);
+    if (!known || !agent_->approvals.always_denies(tool.name, known->effect())) allowed.push_back(tool.name);
+  }
+  if (allowed.size() == request.tools->size()) return;
+  if (allowed.empty()) forbid();
+  request.callable = std::move(allowed);
 }
 
 void runner::ask() {

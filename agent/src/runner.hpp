@@ -45,6 +45,7 @@ class runner {
   void reopen();
   task<void> gather();
   void compose();
+  void mask_tools(model_request& request, std::size_t step) const;
   void ask();
   void hear(result<model_event> event);
   void decide();

@@ -471,3 +471,32 @@ TEST_CASE("an answer in a language is such a text, whatever the model, or an err
   CHECK(refused.error().is(errc::output_invalid));
   CHECK_THAT(refused.error().message, Catch::Matchers::ContainsSubstring("byte 0"));
 }
+
+TEST_CASE("what may not be called is masked, and the tools offered stay the same", "[unit]") {
+  scripted_model fake{call("add", R"({"a":1,"b":2})"), call("add", R"({"a":3,"b":4})"), say("done")};
+  auto const desk = agent{fake}
+                        .with(tool("add", "Adds.", add))
+                        .with(tool("remove", "Removes.", [] { return 1; }))
+                        .with(tool("wipe", "Wipes.", [] { return 1; }))
+                        .approvals({.tools = {{"remove", approval::deny}, {"wipe", approval::deny}}})
+                        .limits({.tool_calls = 2});
+  REQUIRE(desk.run("x"));
+  auto const asked = fake.requests();
+  REQUIRE(asked.size() == 3);
+  for (auto const& request : asked) {
+    CHECK(request.callable == std::vector<std::string>{"add"});
+    CHECK(request.tools->size() == 3);
+  }
+  CHECK(asked[0].parallel_calls);
+  CHECK(asked[0].choice == tool_choice::automatic);
+  CHECK_FALSE(asked[1].parallel_calls);
+  CHECK(asked[1].choice == tool_choice::automatic);
+  CHECK(asked[2].choice == tool_choice::none);
+
+  scripted_model all{say("no")};
+  REQUIRE(agent{all}.with(tool("add", "Adds.", add)).approvals({.writes = approval::deny}).run("x"));
+  CHECK(all.requests()[0].choice == tool_choice::none);
+  scripted_model open{say("yes")};
+  REQUIRE(agent{open}.with(tool("add", "Adds.", add)).run("x"));
+  CHECK_FALSE(open.requests()[0].callable.has_value());
+}

@@ -21,3 +21,14 @@ TEST_CASE("approval policy goes by name, then by the call, then by effect class"
   CHECK(policy.decide({"1", "f", "{}"}, effect_class::writes) == approval::ask);
   CHECK(policy.decide({"1", "f", "{}"}, effect_class::reads) == approval::allow);
 }
+
+TEST_CASE("what is always denied is known before a call is made", "[unit]") {
+  approval_policy policy{.writes = approval::deny, .tools = {{"named", approval::deny}, {"free", approval::allow}}};
+  CHECK(policy.always_denies("named", effect_class::reads));
+  CHECK(policy.always_denies("f", effect_class::writes));
+  CHECK_FALSE(policy.always_denies("free", effect_class::writes));
+  CHECK_FALSE(policy.always_denies("f", effect_class::reads));
+  policy.decide_call = [](tool_call const&, effect_class) { return std::optional<approval>(); };
+  CHECK(policy.always_denies("named", effect_class::reads));
+  CHECK_FALSE(policy.always_denies("f", effect_class::writes));
+}

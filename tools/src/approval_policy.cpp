@@ -16,4 +16,9 @@ bool approval_policy::may_ask() const {
   return std::any_of(tools.begin(), tools.end(), [](auto const& t) { return t.second == approval::ask; });
 }
 
+bool approval_policy::always_denies(std::string const& tool, effect_class effect) const {
+  if (auto const named = tools.find(tool); named != tools.end()) return named->second == approval::deny;
+  return !decide_call && (effect == effect_class::reads ? reads : writes) == approval::deny;
+}
+
 }  // namespace wherry::inline v0

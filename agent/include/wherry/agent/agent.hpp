@@ -38,7 +38,7 @@ struct run_limits {
   std::size_t steps = 8;              ///< Model calls. On the last one tools are masked: it can only answer.
   std::size_t total_tokens = 20'000;  ///< Prompt and answer tokens of all steps together.
   std::size_t step_tokens = 1'024;    ///< Answer tokens of one step.
-  std::size_t tool_calls = 64;        ///< Calls dispatched.
+  std::size_t tool_calls = 64;        ///< Calls dispatched. When none is left tools are masked.
   std::chrono::milliseconds time = std::chrono::seconds{300};  ///< Wall clock, from start to outcome.
   /// How long one synced commit may take, also the last one, after `time`. A disk that takes longer ends the run with
   /// errc::store_failed: what was to be committed may still reach the disk later, as after a crash.

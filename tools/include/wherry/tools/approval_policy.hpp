@@ -13,7 +13,7 @@ namespace wherry::inline v0 {
 enum class approval {
   allow,  ///< Dispatch it.
   ask,    ///< Pause the run until somebody has decided.
-  deny,   ///< Answer the model with a failed result.
+  deny,   ///< Answer the model with a failed result. An agent's model is not let to call what is always denied.
 };
 
 /// Decides on a valid call: by the tool's name, else by `decide_call`, else by its effect class.
@@ -29,6 +29,8 @@ struct approval_policy {
   approval decide(tool_call const& call, effect_class effect) const;
   /// False when no call whatever would be asked about.
   bool may_ask() const;
+  /// True when every call of the tool would be denied, whatever its arguments.
+  bool always_denies(std::string const& tool, effect_class effect) const;
 };
 
 }  // namespace wherry::inline v0
