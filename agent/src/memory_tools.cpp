@@ -56,17 +56,19 @@ result<std::string> remember(scope_handle const& scope, remember_in const& in) {
   return std::string("known already");
 }
 
-result<std::string> recall(scope_handle const& scope, recall_in const& in, memory_tool_options const& options) {
-  recall_query const q{.text = in.question, .limit = options.recall_limit};
-  auto const found = scope.recall(q, options.recall_models);
-  if (!found) return found.error();
+// A coroutine: models that take part need the compute pool, and a blocking tool would sit in it and wait.
+task<result<std::string>> recall(scope_handle scope, recall_in in, memory_tool_options options) {
+  recall_query q{.text = std::move(in.question), .limit = options.recall_limit};
+  auto const found =
+      co_await scope_handle::async_recall(std::move(scope), std::move(q), std::move(options.recall_models));
+  if (!found) co_return found.error();
   std::string out;
   for (auto const& hit : found->hits) {
     auto const& r = hit.record;
     auto const since = to_rfc3339(r.valid_from ? r.valid_from : r.created).substr(0, 10);
     out += '[' + r.id.text() + "] " + (r.title.empty() ? "" : r.title + ": ") + r.text + " (since " + since + ")\n";
   }
-  return out.empty() ? std::string("nothing was found") : out;
+  co_return out.empty() ? std::string("nothing was found") : out;
 }
 
 result<std::string> forget(scope_handle const& scope, forget_in const& in) {
@@ -85,7 +87,7 @@ std::vector<tool> memory_tools(scope_handle scope, memory_tool_options options) 
   out.emplace_back("remember", "Keeps a fact for later conversations.",
                    [scope](remember_in const& in) { return remember(scope, in); });
   out.push_back(tool("recall", "Finds what was remembered in earlier conversations.",
-                     [scope, options](recall_in const& in) { return recall(scope, in, options); })
+                     [scope, options](recall_in in) { return recall(scope, std::move(in), options); })
                     .reads()
                     .recalls());
   if (options.may_forget)

@@ -1,7 +1,10 @@
 #include <wherry/agent/agent.hpp>
 #include <wherry/agent/memory_tools.hpp>
+#include <wherry/core/runtime.hpp>
+#include <wherry/llm/embedder.hpp>
 #include <wherry/llm/scripted_model.hpp>
 #include <wherry/memory/store.hpp>
+#include <wherry/memory/transaction.hpp>
 
 #include "temp_dir.hpp"
 
@@ -11,6 +14,24 @@ using namespace wherry;
 using namespace wherry_test;
 
 namespace {
+
+/// Likes numbers; does its work on the shared pool, as models of this process do.
+class pooled_reranker final : public reranker {
+ public:
+  encoder_info const& info() const noexcept override { return info_; }
+  task<result<std::vector<float>>> async_score(std::string, std::vector<std::string> texts,
+                                               encode_text_options) override {
+    auto work = [texts = std::move(texts)] {
+      std::vector<float> out;
+      for (auto const& text : texts) out.push_back(text.find('5') != std::string::npos ? 1.F : -1.F);
+      return out;
+    };
+    co_return co_await offload(compute_pool::shared(), std::move(work), "score");
+  }
+
+ private:
+  encoder_info info_{.name = "pooled", .fingerprint = "pooled"};
+};
 
 struct friends {
   temp_dir dir;
@@ -46,6 +67,27 @@ TEST_CASE_METHOD(friends, "an agent remembers, recalls and is told what became o
   CHECK(found.find("Seoul") == std::string::npos);
   CHECK(last_result("recall", R"({"question":"favourite opera"})") == "nothing was found");
   for (auto const& r : scope.records().value()) CHECK(r.origin == record_origin::agent);
+}
+
+TEST_CASE_METHOD(friends, "a re-ranker takes part in the recall tool, also when many calls want the pool it works on") {
+  for (auto const* text : {"oil, oil and oil", "the oil is 5W-30"}) {
+    transaction tx{scope};
+    tx.put({.kind = "fact", .text = text});
+    tx.commit().value();
+  }
+  memory_tool_options options{.recall_limit = 1};
+  CHECK(last_result("recall", R"({"question":"oil"})", options).find("oil, oil") != std::string::npos);
+  options.recall_models.reranker = std::make_shared<pooled_reranker>();
+  options.recall_models.model_time = std::chrono::seconds(20);  // far more than the work takes
+  std::vector<std::pair<std::string, std::string>> const many(12, {"recall", R"({"question":"oil"})"});
+  auto const r = with_tools({calls(many), say("ok")}, options).run("go");
+  REQUIRE(r);
+  std::size_t read = 0;
+  for (auto const& m : r->transcript)
+    for (auto const& part : m.parts)
+      if (auto const* found = std::get_if<tool_result>(&part))
+        read += found->content.find("5W-30") != std::string::npos;
+  CHECK(read == many.size());
 }
 
 TEST_CASE_METHOD(friends, "an agent forgets only when it may") {
