@@ -154,7 +154,7 @@ TEST_CASE("a relay that does not say what it is there for holds nobody up, and i
   auto const relay = begin(dir, 1, "2026-07-28");
   CHECK(remember(relay.client, "through the relay"));
   CHECK(remember(holder.client, "by the holder"));
-  CHECK(t.within(2'000ms));  // one silent relay has that long
+  CHECK(t.within(10'000ms));  // one after the other the silent ones would take forty seconds
   int const nonsense = connect_to(socket);
   REQUIRE(::write(nonsense, "hello\n", 6) == 6);
   CHECK(is_closed(nonsense));
