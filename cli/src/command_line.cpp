@@ -359,8 +359,9 @@ void grammar::add_memory() {
   erase.add_option("--document", m.documents, "A document's chunks")->type_name("NAME");
   erase.add_option("--subject", m.subjects, "Records about it")->type_name("NAME");
   erase.add_flag("--everything", m.everything, "All that the store knows of the scope");
-  auto& exported = *command(group, "export", "Print records, items and sessions as JSON lines",
+  auto& exported = *command(group, "export", "Print records, vectors, items and sessions as JSON lines",
                             [this] { return memory_export_command(into_); });
+  exported.add_flag("--without-vectors", m.without_vectors, "Leave out what an embedder can make again");
   exported.add_option("-o,--output", into_.file, "Write to this file")->type_name("FILE");
   auto& imported =
       *command(group, "import", "Bring in what export wrote", [this] { return memory_import_command(into_); });

@@ -1,11 +1,13 @@
 // wherry memory export and import: all that a scope holds as JSON lines, and back.
 //
 //   {"id", "kind", "text", ...}                                     a record
+//   {"vector": {"record", "fingerprint", "f32"}}                    a record's vector of one embedder; f32 is base64
 //   {"item": {"space", "key", "value", "expires"}}                  an item; the value is JSON as text
 //   {"event": {"session", "seq", "time", "type", "run", "payload"}} an event; the payload is JSON as text
 //
-// Texts are kept byte for byte, so that citations of records hold in the scope they are brought to. Vectors, the
-// journal of effects and jobs stay behind.
+// Texts are kept byte for byte, so that citations of records hold in the scope they are brought to. The values of a
+// vector are little-endian IEEE 754; it counts there for whoever asks with the same embedder, for another one the
+// records are as if they had none. The journal of effects and jobs stay behind.
 
 #include "commands.hpp"
 #include "outcome.hpp"
@@ -13,8 +15,11 @@
 #include "store_place.hpp"
 #include "terminal.hpp"
 
+#include <wherry/core/base64.hpp>
 #include <wherry/memory/transaction.hpp>
 
+#include <bit>
+#include <cstring>
 #include <fstream>
 #include <functional>
 #include <iostream>
@@ -31,11 +36,28 @@ constexpr std::size_t line_bytes_max = std::size_t{128} << 20;
 
 using line_writer = std::function<void(json const&)>;
 
-result<void> export_records(scope_handle const& scope, line_writer const& write) {
+result<void> export_vectors(scope_handle const& scope, ulid const& record, line_writer const& write) {
+  static_assert(std::endian::native == std::endian::little);
+  auto const vectors = scope.embeddings(record);
+  if (!vectors) return vectors.error();
+  for (auto const& v : *vectors) {
+    std::string_view const bytes(reinterpret_cast<char const*>(v.values.data()), v.values.size() * sizeof(float));
+    json line;
+    line["vector"] = {{"record", record.text()}, {"fingerprint", v.fingerprint}, {"f32", to_base64(bytes)}};
+    write(line);
+  }
+  return {};
+}
+
+result<void> export_records(scope_handle const& scope, bool vectors, line_writer const& write) {
   for (ulid after{};;) {
     auto const some = scope.records(after, page);
     if (!some) return some.error();
-    for (auto const& r : *some) write(to_json(r));
+    for (auto const& r : *some) {
+      write(to_json(r));
+      if (!vectors) continue;
+      if (auto done = export_vectors(scope, r.id, write); !done) return done;
+    }
     if (some->size() < page) return {};
     after = some->back().id;
   }
@@ -91,16 +113,19 @@ class importer {
   result<void> take(std::string const& line) {
     auto const parsed = parse_json(line);
     if (!parsed) return parsed.error();
-    if (!parsed->is_object()) return wrong_line("a line is an object: a record, an item or an event");
+    if (!parsed->is_object()) return wrong_line("a line is an object: a record, a vector, an item or an event");
     try {
       if (parsed->contains("event")) return take_event(parsed->at("event"));
       if (auto done = end_session(); !done) return done;
-      if (parsed->contains("item"))
+      if (parsed->contains("item")) {
         take_item(parsed->at("item"));
-      else if (auto r = record_from_json(*parsed))
+      } else if (parsed->contains("vector")) {
+        if (auto done = take_vector(parsed->at("vector")); !done) return done;
+      } else {
+        auto r = record_from_json(*parsed);
+        if (!r) return std::move(r).error();
         tx_.put(std::move(*r)), ++records;
-      else
-        return std::move(r).error();
+      }
     } catch (nlohmann::json::exception const& e) {
       return wrong_line(std::string("a member is missing or has the wrong type: ") + e.what());
     }
@@ -111,13 +136,26 @@ class importer {
     return commit();
   }
 
-  std::size_t records = 0, items = 0, events = 0, known_events = 0;
+  std::size_t records = 0, vectors = 0, items = 0, events = 0, known_events = 0;
 
  private:
   void take_item(json const& in) {
     tx_.put_item(in.at("space").get<std::string>(), in.at("key").get<std::string>(), in.at("value").get<std::string>(),
                  {.expires = in.value("expires", utc_ms{0})});
     ++items;
+  }
+
+  result<void> take_vector(json const& in) {
+    auto const record = ulid::parse(in.at("record").get<std::string>());
+    auto const bytes = from_base64(in.at("f32").get_ref<std::string const&>());
+    if (!record || !bytes || bytes->size() % sizeof(float) != 0)
+      return wrong_line(record ? "a vector's values are not base64 of floats" : "a vector's record is not an id");
+    embedding vector{.fingerprint = in.at("fingerprint").get<std::string>(),
+                     .values = std::vector<float>(bytes->size() / sizeof(float))};
+    std::memcpy(vector.values.data(), bytes->data(), bytes->size());
+    tx_.embed(*record, std::move(vector));
+    ++vectors;
+    return {};
   }
 
   result<void> take_event(json const& in) {
@@ -209,7 +247,7 @@ int memory_export_command(settings const& given) {
     auto const text = to_text(line) + '\n';
     given.file.empty() ? put_raw(text) : void(file << text);
   };
-  auto done = export_records(*scope, write);
+  auto done = export_records(*scope, !given.memory.without_vectors, write);
   if (done) done = export_items(*scope, write);
   if (done) done = export_sessions(*scope, write);
   if (!done) return report(done.error(), as_json);
@@ -240,6 +278,7 @@ int memory_import_command(settings const& given) {
   if (auto const done = into.finish(); !done) return report(done.error(), as_json);
   json j;
   j["records"] = into.records;
+  j["vectors"] = into.vectors;
   j["items"] = into.items;
   j["events"] = into.events;
   j["known_events"] = into.known_events;

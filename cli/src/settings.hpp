@@ -68,7 +68,8 @@ struct memory_settings {
   std::vector<std::string> kinds;
   std::string reranker;  ///< search: a GGUF file, or the name of a found model, that reads the best hits.
   bool repair = false;
-  bool rules = false;  ///< learn: without a model.
+  bool rules = false;            ///< learn: without a model.
+  bool without_vectors = false;  ///< export.
   bool everything = false;
   std::vector<std::string> records;
   std::vector<std::string> sessions;

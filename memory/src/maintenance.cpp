@@ -91,6 +91,27 @@ result<std::vector<ulid>> scope_handle::records_without_vector(std::string const
   return out;
 }
 
+result<std::vector<embedding>> scope_handle::embeddings(ulid const& record) const {
+  std::lock_guard const lock(state_->mutex);
+  if (auto ready = state_->load_locked(); !ready) return ready.error();
+  std::vector<embedding> out;
+  auto const known = state_->record_locked(record);
+  if (!known) return known.error();
+  if (!*known) return out;
+  if (auto ready = state_->load_totals_locked(); !ready) return ready.error();
+  auto const& store = *state_->store;
+  for (auto const& generation : state_->generations) {
+    auto const row = store.get(family::vec, vector_key(*state_->id, generation.number, (*known)->number));
+    if (!row) return row.error();
+    if (!*row) continue;
+    auto const packed = decode_vector(**row);
+    if (!packed || packed->size() != packed_bytes(generation.form, generation.dimensions))
+      return store.damaged("a vector of record " + record.text() + " fails its checksum");
+    out.push_back({generation.fingerprint, unpacked(generation.form, generation.dimensions, packed->data())});
+  }
+  return out;
+}
+
 result<maintenance_report> scope_handle::maintain(maintenance_options options) const {
   auto& scope = *state_;
   std::lock_guard const one_at_a_time(scope.maintenance_mutex);

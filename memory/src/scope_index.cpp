@@ -241,6 +241,11 @@ void posting_list::add(posting const& p) {
   positions_.insert(positions_.end(), p.positions.begin(), p.positions.end());
 }
 
+void posting_list::shrink() {
+  entries_.shrink_to_fit();
+  positions_.shrink_to_fit();
+}
+
 std::span<std::uint32_t const> posting_list::positions(entry const& e) const {
   bool const last = &e == &entries_.back();
   auto const end = last ? positions_.size() : (&e + 1)->positions_begin;
@@ -268,6 +273,7 @@ result<std::shared_ptr<posting_list const>> scope_index::postings(store_state co
                            return true;
                          });
   if (!read) return read.error();
+  list->shrink();
   auto const bytes = list->bytes() + term.size() + 64;
   std::lock_guard const lock(cache_mutex_);
   if (cache_bytes_ + bytes > posting_cache_bytes_max) {

@@ -65,7 +65,11 @@ class posting_list {
   std::size_t size() const { return entries_.size(); }
   std::span<std::uint32_t const> positions(entry const& e) const;
   bool contains(std::uint32_t number) const;
-  std::size_t bytes() const { return entries_.size() * sizeof(entry) + positions_.size() * sizeof(std::uint32_t); }
+  /// Gives back what growing left over.
+  void shrink();
+  std::size_t bytes() const {
+    return entries_.capacity() * sizeof(entry) + positions_.capacity() * sizeof(std::uint32_t);
+  }
 
  private:
   std::vector<entry> entries_;

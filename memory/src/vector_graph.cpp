@@ -129,7 +129,11 @@ std::vector<scored_number> vector_graph::search(char const* packed, std::size_t 
 std::string vector_graph::image() const {
   auto const& index = *impl_->index;
   std::size_t const count = index.cur_element_count;
+  std::size_t levels_above = 0;
+  for (std::size_t i = 0; i < count; ++i) levels_above += static_cast<std::size_t>(index.element_levels_[i]);
   std::string out;
+  out.reserve((5 + count) * sizeof(std::uint32_t) + count * index.size_data_per_element_ +
+              levels_above * index.size_links_per_element_);
   put_be(out, static_cast<std::uint32_t>(count));
   put_be(out, static_cast<std::uint32_t>(index.size_data_per_element_));
   put_be(out, static_cast<std::uint32_t>(index.size_links_per_element_));

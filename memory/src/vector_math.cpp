@@ -61,10 +61,22 @@ std::size_t packed_bytes(vector_form form, std::size_t dimensions) {
   return form == vector_form::f32 ? dimensions * sizeof(float) : sizeof(float) + dimensions;
 }
 
-std::string pack(vector_form form, std::span<float const> values) {
+namespace {
+
+/// A length this near to 1 is one: so a vector that was kept stays the very same when it is kept again.
+constexpr double length_tolerance = 1e-6;
+
+double length_of(std::span<float const> values) {
   double squares = 0;
   for (float const v : values) squares += static_cast<double>(v) * v;
   auto const length = std::sqrt(squares);
+  return std::abs(length - 1) <= length_tolerance ? 1 : length;
+}
+
+}  // namespace
+
+std::string pack(vector_form form, std::span<float const> values) {
+  auto const length = length_of(values);
   if (!(length > 0) || !std::isfinite(length)) return {};
   std::vector<float> unit(values.size());
   float largest = 0;
@@ -81,6 +93,21 @@ std::string pack(vector_form form, std::span<float const> values) {
   std::memcpy(out.data(), &scale, sizeof scale);
   for (std::size_t i = 0; i < unit.size(); ++i)
     out[sizeof scale + i] = static_cast<char>(static_cast<std::int8_t>(std::lround(unit[i] / scale)));
+  return out;
+}
+
+std::vector<float> unpacked(vector_form form, std::size_t dimensions, char const* packed) {
+  std::vector<float> out(dimensions);
+  if (form == vector_form::f32) {
+    std::memcpy(out.data(), packed, dimensions * sizeof(float));
+    return out;
+  }
+  float scale = 0;
+  std::memcpy(&scale, packed, sizeof scale);
+  for (std::size_t i = 0; i < dimensions; ++i)
+    out[i] = scale * static_cast<float>(static_cast<std::int8_t>(packed[sizeof scale + i]));
+  auto const length = length_of(out);
+  for (float& v : out) v = static_cast<float>(v / length);
   return out;
 }
 

@@ -20,6 +20,8 @@ std::int32_t dot_int8(std::int8_t const* a, std::int8_t const* b, std::size_t co
 std::size_t packed_bytes(vector_form form, std::size_t dimensions);
 /// A vector brought to length 1 and packed; empty when its length is zero or not finite.
 std::string pack(vector_form form, std::span<float const> values);
+/// A packed vector as floats: what pack was given, at length 1, and rounded where it was packed as int8.
+std::vector<float> unpacked(vector_form form, std::size_t dimensions, char const* packed);
 /// Dot product of two packed vectors of one form.
 float packed_dot(vector_form form, std::size_t dimensions, char const* a, char const* b);
 

@@ -95,9 +95,11 @@ TEST_CASE("export and import bring all of a scope to another, twice without a ch
                              .expires = 99'999'999'999'999,
                              .superseded_at = 8,
                              .tags = {{"a", "1"}, {"a", "2"}, {"b", ""}}});
-    tx.put({.kind = "my own",
-            .text = "The user lives in Busan.",
-            .source = {.session = session.name(), .first_seq = 1, .last_seq = 1, .begin = 0, .end = 17}});
+    auto const busan =
+        tx.put({.kind = "my own",
+                .text = "The user lives in Busan.",
+                .source = {.session = session.name(), .first_seq = 1, .last_seq = 1, .begin = 0, .end = 17}});
+    tx.embed(busan, {"embedder one", {0.3F, -0.1F, 0.7F}}).embed(old, {"embedder two", {1, 2}});
     tx.put_item("notes", "k", "{\"x\": [1, 2.0, \"é\"]}");
     tx.put_item("notes", "l", "null", {.expires = 99'999'999'999'999});
     for (int i = 0; i < 1200; ++i) tx.put_item("many", std::to_string(i), std::to_string(i));
@@ -114,9 +116,9 @@ TEST_CASE("export and import bring all of a scope to another, twice without a ch
   };
   run({"memory", "export", "-o", one, "--store", from});
   CHECK(run({"memory", "import", one, "--store", to, "--json"}) ==
-        "{\"records\":2,\"items\":1203,\"events\":2,\"known_events\":0}\n");
+        "{\"records\":2,\"vectors\":2,\"items\":1203,\"events\":2,\"known_events\":0}\n");
   CHECK(run({"memory", "import", one, "--store", to, "--json"}) ==
-        "{\"records\":2,\"items\":1203,\"events\":0,\"known_events\":2}\n");
+        "{\"records\":2,\"vectors\":2,\"items\":1203,\"events\":0,\"known_events\":2}\n");
   run({"memory", "export", "-o", two, "--store", to});
   CHECK(read_file(one) == read_file(two));
   CHECK(run({"memory", "verify", "--store", to}).find("all is well") != std::string::npos);
@@ -125,6 +127,16 @@ TEST_CASE("export and import bring all of a scope to another, twice without a ch
     auto const here = a.scope({.tenant = "local", .user = "default"}),
                there = b.scope({.tenant = "local", .user = "default"});
     CHECK(here.records().value() == there.records().value());
+    for (auto const& r : here.records().value()) {
+      auto const left = here.embeddings(r.id).value(), came = there.embeddings(r.id).value();
+      REQUIRE(left.size() == came.size());
+      for (std::size_t i = 0; i < left.size(); ++i) {
+        CHECK(left[i].fingerprint == came[i].fingerprint);
+        CHECK(left[i].values == came[i].values);
+      }
+    }
+    CHECK(there.recall({.vectors = {{"embedder one", {0.3F, -0.1F, 0.7F}}}}).value().hits.size() == 1);
+    CHECK(there.records_without_vector("embedder three").value().size() == 2);
     auto const name = here.sessions().value().at(0).name;
     CHECK(here.session(name).events().value() == there.session(name).events().value());
     for (auto const& r : there.records().value())
@@ -132,6 +144,8 @@ TEST_CASE("export and import bring all of a scope to another, twice without a ch
     CHECK(there.recall({.text = "where does the user live"}).value().hits.at(0).record.text ==
           "The user lives in Busan.");
   }
+  run({"memory", "export", "--without-vectors", "-o", two, "--store", from});
+  CHECK(read_file(two).find("{\"vector\"") == std::string::npos);
   auto text = read_file(one);
   text.replace(text.find("1.50"), 4, "1.51");
   std::ofstream(two) << text;
@@ -139,7 +153,9 @@ TEST_CASE("export and import bring all of a scope to another, twice without a ch
   CHECK(other.code == 1);
   CHECK(other.err.find("says something else at event 2") != std::string::npos);
   for (auto const* line :
-       {"[]", "{\"event\":{}}", "{\"item\":{\"space\":\"a\"}}", "{\"item\":1}",
+       {"[]", "{\"event\":{}}", "{\"vector\":{\"record\":\"no id\",\"fingerprint\":\"m\",\"f32\":\"AAAAAA==\"}}",
+        "{\"vector\":{\"record\":\"00000000000000000000000001\",\"fingerprint\":\"m\",\"f32\":\"AAAA\"}}",
+        "{\"item\":{\"space\":\"a\"}}", "{\"item\":1}",
         "{\"event\":{\"session\":\"new\",\"seq\":2,\"time\":1,\"type\":\"note\",\"run\":\"00000000000000000000000000\","
         "\"payload\":\"{}\"}}"}) {
     std::ofstream(two) << line << '\n';

@@ -7,6 +7,8 @@
 #include <wherry/core/random.hpp>
 #include <wherry/memory/transaction.hpp>
 
+#include <catch2/generators/catch_generators.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -348,6 +350,40 @@ TEST_CASE("vectors as bytes find nearly what floats find", "[memory]") {
       for (std::size_t i = 0; i < 10; ++i) found += all[i].second == hit.record.text;
   }
   CHECK(found >= 190);
+}
+
+TEST_CASE("a record's vectors come back as they are kept, and can be kept again elsewhere unchanged", "[memory]") {
+  bool const int8 = GENERATE(false, true);
+  temp_dir dir;
+  store_options const options{.commit_durability = durability::os, .vectors_as_int8 = int8};
+  store const db{dir.path(), options};
+  auto const here = db.scope({.user = "here"}), there = db.scope({.user = "there"});
+  record const known{.id = ulid::fresh(), .kind = "fact", .text = "known"};
+  CHECK(here.embeddings(known.id).value().empty());
+  transaction tx{here};
+  tx.put(known);
+  tx.embed(known.id, {"a", drawn(1)}).embed(known.id, {"b", drawn(2, 7)});
+  auto const bare = tx.put({.kind = "fact", .text = "bare"});
+  tx.commit().value();
+  CHECK(here.embeddings(bare).value().empty());
+  auto const kept = here.embeddings(known.id).value();
+  REQUIRE(kept.size() == 2);
+  CHECK(kept[0].fingerprint == "a");
+  CHECK(kept[1].fingerprint == "b");
+  CHECK(kept[1].values.size() == 7);
+  CHECK(std::abs(cosine(kept[0].values, drawn(1)) - 1) < 0.001F);
+  double squares = 0;
+  for (float const v : kept[0].values) squares += static_cast<double>(v) * v;
+  CHECK(std::abs(squares - 1) < 1e-5);
+  transaction again{there};
+  again.put(known);
+  for (auto const& v : kept) again.embed(known.id, v);
+  again.commit().value();
+  auto const moved = there.embeddings(known.id).value();
+  REQUIRE(moved.size() == 2);
+  CHECK(moved[0].values == kept[0].values);
+  CHECK(moved[1].values == kept[1].values);
+  CHECK(there.recall({.vectors = {{"a", drawn(1)}}}).value().hits.size() == 1);
 }
 
 TEST_CASE("expired records are taken away by maintenance", "[memory]") {

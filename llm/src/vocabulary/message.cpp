@@ -1,8 +1,7 @@
+#include <wherry/core/base64.hpp>
 #include <wherry/core/json.hpp>
 #include <wherry/core/text.hpp>
 #include <wherry/llm/message.hpp>
-
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <array>
@@ -20,26 +19,11 @@ constexpr std::array role_names = {"system", "user", "assistant", "tool"};
 
 constexpr std::size_t json_bytes_usual = 256;  // a short message; longer ones grow
 
-std::string to_base64(std::string const& bytes) {
-  std::string out(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-  int const n = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                reinterpret_cast<unsigned char const*>(bytes.data()), static_cast<int>(bytes.size()));
-  out.resize(static_cast<std::size_t>(n));
-  return out;
-}
-
-result<std::string> from_base64(std::string const& text) {
-  auto const bad = [] {
-    return error{errc::parse_error, "the bytes of a message part are not base64", "message.from_json"};
-  };
-  if (text.size() % 4 != 0) return bad();
-  std::string out(text.size() / 4 * 3 + 1, '\0');
-  int const n = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                reinterpret_cast<unsigned char const*>(text.data()), static_cast<int>(text.size()));
-  if (n < 0) return bad();
-  std::size_t const padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
-  out.resize(static_cast<std::size_t>(n) - padding);
-  return out;
+/// The bytes of a part, from base64.
+result<std::string> bytes_from(std::string const& text) {
+  auto bytes = from_base64(text);
+  if (!bytes) return error{errc::parse_error, "the bytes of a message part are not base64", "message.from_json"};
+  return bytes;
 }
 
 // Text that is not UTF-8 (a model may stop inside a code point) is kept exactly, as base64 beside the readable form.
@@ -156,7 +140,7 @@ class reader {
       fail("the bytes of a message part are not a string");
       return {};
     }
-    auto bytes = from_base64(value.get_ref<std::string const&>());
+    auto bytes = bytes_from(value.get_ref<std::string const&>());
     if (!bytes) {
       failure = std::move(bytes).error();
       return {};

@@ -86,6 +86,9 @@ class scope_handle {
   /// Ids of records that have no vector of an embedder, oldest first: what is left to embed, for a new record or a new
   /// embedder.
   result<std::vector<ulid>> records_without_vector(std::string const& fingerprint, std::size_t limit = 1000) const;
+  /// The vectors of a record, one of each embedder that it has one of, as they are kept: of length 1, and rounded where
+  /// they are kept as bytes. Such a vector can be given to transaction::embed of another scope. Absent record: none.
+  result<std::vector<embedding>> embeddings(ulid const& record) const;
   /// Takes expired records away; puts a graph over vectors where they are many (see store_options::vectors_exact_max);
   /// writes images of graphs that changed. Works for minutes where much is new; recall goes on beside it.
   result<maintenance_report> maintain(maintenance_options options = {}) const;
