@@ -165,7 +165,7 @@ class ebnf_reader {
     if (c == '[') return pattern("^" + enclosed('[', ']') + "$");
     if (c == '/') {
       std::string const inside = enclosed('/', '/');
-      return pattern("^(?:" + inside.substr(1, std::max<std::size_t>(inside.size(), 2) - 2) + ")$");
+      return failure_ ? expr() : pattern("^(?:" + inside.substr(1, inside.size() - 2) + ")$");
     }
     if (take('.')) return pattern("^[^\\n]$");
     if (take('(')) {
