@@ -7,6 +7,7 @@
 #include <wherry/llm/tokenizer.hpp>
 
 #include <cstdio>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,15 +26,19 @@ class mask_checks {
   }
 
   /// At the bytes of a text that the grammar accepts (each one, or as many as `places_max` spread over it): every token
-  /// that spells what comes next must be allowed. And from one of them a generation goes on at random.
+  /// that spells what comes next must be allowed. And from some of them, drawn at random, a generation goes on with any
+  /// tokens that the masks allow, within a budget that leaves little room.
   void check(wherry::grammar::program const& p, std::string const& text, std::string const& name) {
     constexpr std::size_t places_max = 400;
     std::size_t const step = text.size() / places_max + 1;
-    std::size_t const leave_at = text.empty() ? 0 : wherry::random_bits({.run = ++texts_}) % text.size();
+    ++texts_;
+    std::multiset<std::size_t> leave_at;
+    for (std::uint32_t i = 0; i < generations_a_text; ++i)
+      leave_at.insert(text.empty() ? 0 : wherry::random_bits({.run = texts_, .step = i}) % text.size());
     wherry::grammar::matcher m(p);
     for (std::size_t at = 0; at < text.size(); ++at) {
       std::string_view const rest = std::string_view(text).substr(at);
-      if (at == leave_at) complete_at_random(m, name);
+      for (std::size_t i = 0; i < leave_at.count(at); ++i) complete_at_random(m, name);
       if (at % step == 0) {
         auto const mask = m.allowed();
         ++places;
@@ -56,9 +61,8 @@ class mask_checks {
  private:
   // With a budget that leaves little room, any allowed token at each step: the answer must end within it.
   void complete_at_random(wherry::grammar::matcher m, std::string const& name) {
-    wherry::draw_key key{.run = texts_, .position = 1};
+    wherry::draw_key key{.run = ++random_masks, .position = 1};
     std::size_t budget = m.shortest_completion() + wherry::random_bits(key) % 24;
-    ++random_masks;
     std::vector<wherry::token_id> allowed;
     for (; !m.is_finished(); --budget) {
       auto const mask = m.allowed(budget);
@@ -75,6 +79,8 @@ class mask_checks {
     }
     ++completions;
   }
+
+  static constexpr std::uint32_t generations_a_text = 6;
 
   std::vector<std::string> bytes_;
   std::vector<std::vector<wherry::token_id>> by_byte_;
