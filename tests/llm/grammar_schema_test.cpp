@@ -320,7 +320,7 @@ TEST_CASE("schema: oneOf is taken where its alternatives exclude each other", "[
       compiled(
           R"({"oneOf":[{"type":"object","properties":{"t":{"const":"a"}}},{"type":"object","properties":{"t":{"const":"b"}}}]})"),
       {R"({"t":"a"})", R"({"t":"b"})"}, {"{}", R"({"x":1})", R"({"t":"c"})"});
-  check_refused(R"({"oneOf":[{"type":"integer"},{"type":"number"}]})", "type", "/oneOf/0");
+  check(compiled(R"({"oneOf":[{"type":"integer"},{"type":"number"}]})"), {"1.5"}, {"1", "1.0"});
 }
 
 TEST_CASE("schema: references recurse within the depth", "[unit][grammar]") {
@@ -472,4 +472,18 @@ TEST_CASE("schema: a drawn number is accepted when it lies in the drawn range", 
       }
     }
   }
+}
+
+TEST_CASE("schema: numbers that are no integers, and no multiples", "[unit][grammar]") {
+  check(compiled(R"({"not":{"type":"integer"}})"),
+        {"1.5", "-0.25", "10.01", "0.00001", R"("1")", "null", "[1]", "{}", "true"},
+        {"1", "1.0", "-0.0", "0", "12.00", "1e3"});
+  check(compiled(R"({"type":"number","not":{"multipleOf":2.5},"minimum":-10,"maximum":10})"),
+        {"1", "2.4", "2.501", "-9.99", "9.0"}, {"0", "10.0", "2.5", "2.50", "5", "-7.5", "10", "11", "1e0"});
+  check(compiled(R"({"type":"integer","not":{"multipleOf":3}})"), {"1", "-2", "100"}, {"0", "3", "-99", "1.0"});
+  check(compiled(R"({"type":["number","null"],"not":{"type":["integer","string"]}})"), {"null", "0.5"}, {"1", "\"a\""});
+  check(compiled(R"({"type":"number","allOf":[{"not":{"multipleOf":3}},{"not":{"type":"integer"}}]})"), {"0.5", "3.5"},
+        {"1", "3"});
+  check_refused(R"({"type":"number","multipleOf":2,"not":{"multipleOf":3}})", "multipleOf", "");
+  check_refused(R"({"type":"number","multipleOf":6,"not":{"multipleOf":3}})", "multipleOf", "");
 }

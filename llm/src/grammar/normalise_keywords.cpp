@@ -195,6 +195,8 @@ bool normaliser::number_keywords(json const& s, resource const* in, conjunction&
     if (!d || d->is_zero() || d->negative) return refuse("multipleOf", &s, "is not a number above zero");
     c.steps.push_back(*d);
   }
+  if (auto const* step = part(s, "\x01not a multiple of"))
+    if (auto const d = schema::to_decimal(*step)) c.not_steps.push_back(*d);
   return true;
 }
 

@@ -55,8 +55,9 @@ bool normaliser::violations(json const& s, resource const* in, std::vector<atoms
         bool const half =
             type == std::string_view("number") && std::find(list.begin(), list.end(), json("integer")) != list.end();
         if (!listed && half)
-          return refuse("type", &s, "cannot be negated: numbers that are no integers cannot be said");
-        if (!listed) others.push_back(type);
+          way({{"type", "number"}, {"\x01not a multiple of", 1}});
+        else if (!listed)
+          others.push_back(type);
       }
       if (!others.empty()) way({{"type", std::move(others)}});
     } else if (keyword == "enum" || keyword == "const") {
@@ -77,6 +78,10 @@ bool normaliser::violations(json const& s, resource const* in, std::vector<atoms
       char const* type = keyword == "maxLength" ? "string" : keyword == "maxItems" ? "array" : "object";
       char const* other = keyword == "maxLength" ? "minLength" : keyword == "maxItems" ? "minItems" : "minProperties";
       if (schema::is_integer(v)) way({{"type", type}, {other, number(v, 1)}});
+    } else if (keyword == "multipleOf") {
+      auto const step = schema::to_decimal(v);
+      if (!step || step->is_zero() || step->negative) return refuse("multipleOf", &s, "is not a number above zero");
+      way({{"type", "number"}, {"\x01not a multiple of", v}});
     } else if (keyword == "pattern") {
       if (!v.is_string() || !check_pattern(v.get_ref<std::string const&>(), "pattern", &s)) return false;
       way({{"type", "string"}, {"\x01not pattern", v}});
@@ -125,10 +130,9 @@ bool normaliser::violations(json const& s, resource const* in, std::vector<atoms
         for (auto const& [name, unused] : own->items()) names[name] = true;
       way({{"type", "object"}, {"\x01other than", std::move(names)}});
     } else if (keyword == "patternProperties" || keyword == "propertyNames" || keyword == "uniqueItems" ||
-               keyword == "multipleOf" || keyword == "unevaluatedProperties" || keyword == "unevaluatedItems" ||
-               keyword == "prefixItems" || keyword == "dependencies" || keyword == "dependentRequired" ||
-               keyword == "dependentSchemas" || keyword == "$dynamicRef" || keyword == "$recursiveRef" ||
-               keyword == "items" ||
+               keyword == "unevaluatedProperties" || keyword == "unevaluatedItems" || keyword == "prefixItems" ||
+               keyword == "dependencies" || keyword == "dependentRequired" || keyword == "dependentSchemas" ||
+               keyword == "$dynamicRef" || keyword == "$recursiveRef" || keyword == "items" ||
                (keyword == "format" && v.is_string() && schema::format_pattern(v.get_ref<std::string const&>()))) {
       if ((keyword == "uniqueItems" && v == json(false)) || (v.is_object() && v.empty())) continue;
       return refuse(keyword, &s, "cannot be negated");

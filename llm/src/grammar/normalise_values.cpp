@@ -120,6 +120,24 @@ void normaliser::finish_number(conjunction& c, shape& out) {
       return;
     }
   }
+  if (!c.not_steps.empty()) {
+    decimal least = c.not_steps.front();  // what is no multiple of a divisor is none of the others either
+    bool one = true;
+    for (auto const& step : c.not_steps) {
+      if (schema::is_multiple(least, step)) least = step;
+      one = one && schema::is_multiple(step, least);
+    }
+    if (limits.step && schema::is_multiple(*limits.step, least)) {
+      no_value("multipleOf", here());
+      return;
+    }
+    if (limits.step || !one) {
+      refuse("multipleOf", here(), "is negated beside another multipleOf");
+      return;
+    }
+    limits.step = least;
+    limits.step_excluded = true;
+  }
   // Values taken out split the range.
   std::vector<decimal> holes;
   for (auto const* v : c.not_these)
@@ -151,7 +169,8 @@ void normaliser::number(number_limits const& limits, shape& out) {
   if (!made_number.automaton) {
     std::string key = std::to_string(limits.is_integer) + "/" + (limits.min ? schema::plain_text(*limits.min) : "") +
                       (limits.min_excluded ? "(" : "[") + "/" + (limits.max ? schema::plain_text(*limits.max) : "") +
-                      (limits.max_excluded ? "(" : "[") + "/" + (limits.step ? schema::plain_text(*limits.step) : "");
+                      (limits.max_excluded ? "(" : "[") + "/" + (limits.step ? schema::plain_text(*limits.step) : "") +
+                      (limits.step_excluded ? "!" : "");
     made_number.summaries = nullptr;
     for (auto const* end : {&limits.min, &limits.max, &limits.step}) {
       if (*end && ((*end)->exponent > 400 || (*end)->exponent < -400)) {

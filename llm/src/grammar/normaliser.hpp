@@ -96,7 +96,7 @@ struct conjunction {
   bool has_constants = false;
   std::vector<json const*> not_these;
   number_limits number;
-  std::vector<decimal> steps;
+  std::vector<decimal> steps, not_steps;
   std::size_t string_min = 0, string_max = no_limit;
   std::set<std::pair<std::string, bool>> patterns;  // negated: true
   std::vector<array_view> arrays;

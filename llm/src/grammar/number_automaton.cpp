@@ -149,7 +149,7 @@ class builder {
     using fraction_place = std::tuple<std::size_t, int, int, std::uint64_t>;
     constexpr std::size_t zeros_max = 2;  // behind the last digit a multiple can have: 6000.0
     std::size_t digits_max = std::max({limits_.digits, r.low.fraction.size() + 1, r.high.fraction.size() + 1});
-    if (limits_.step) digits_max = places_ + zeros_max;
+    if (limits_.step && !limits_.step_excluded) digits_max = places_ + zeros_max;
     if (limits_.is_integer) digits_max = 0;
     std::vector<std::pair<fraction_place, state>> open{{{digits, to_low, to_high, rest}, here}};
     auto const ends = [&](fraction_place const& p) {
@@ -161,7 +161,7 @@ class builder {
       if (!limits_.step) return true;
       std::uint64_t scaled = left;
       for (std::size_t i = count; i < places_; ++i) scaled = scaled * 10 % divisor_;
-      return scaled == 0;
+      return (scaled == 0) != limits_.step_excluded;
     };
     while (!open.empty() && !too_large) {
       auto const [at, from] = open.back();
@@ -175,11 +175,14 @@ class builder {
         if (too_large) return;
         out_.edge(from, '.', '.', before_digit);
       }
-      bool const only_zeros = limits_.step && count >= places_;
+      bool const is_behind = limits_.step && count >= places_;  // where only zeros leave a multiple one
+      bool const only_zeros = is_behind && !limits_.step_excluded;
       for (char digit = '0'; digit <= (only_zeros ? '0' : '9'); ++digit) {
         fraction_place const next{count + 1, compared(low, r.low.fraction, count, digit),
                                   compared(high, r.high.fraction, count, digit),
-                                  limits_.step && !only_zeros ? next_rest(left, digit) : left};
+                                  !limits_.step ? left
+                                  : !is_behind  ? next_rest(left, digit)
+                                                : left + (left == 0 && digit != '0' ? 1 : 0)};
         if (std::get<1>(next) < 0 || std::get<2>(next) > 0) continue;
         auto const [it, is_new] = fractions_.try_emplace(next, state{0});
         if (is_new) {

@@ -15,6 +15,7 @@ struct number_limits {
   std::optional<schema::decimal> min, max;
   bool min_excluded = false, max_excluded = false;
   std::optional<schema::decimal> step;  ///< A multiple of this, which is not zero.
+  bool step_excluded = false;           ///< No multiple of it.
   std::size_t digits = 20;              ///< Before and after the point, where no limit says otherwise.
 
   bool is_plain() const { return !min && !max && !step; }
