@@ -391,9 +391,15 @@ bool configuration::is_far_from_bytes_max(thread const& t, std::size_t reach) co
 // Weights and completions. Both make the same choices: what is weighed is what is spelled.
 
 std::vector<std::string> configuration::taken_by(frame const& caller) const {
-  std::vector<std::string> taken = machine_->units[machine_->states[caller.state].unit].names;
+  unit const& u = machine_->units[machine_->states[caller.state].unit];
+  std::vector<std::string> taken = u.names;
   for (std::uint32_t at = caller.extra; at != 0; at = names_[at - 1].previous) {
-    if (names_[at - 1].size != unknown_size) taken.push_back(text_.substr(names_[at - 1].begin, names_[at - 1].size));
+    if (names_[at - 1].size != unknown_size) {
+      taken.push_back(text_.substr(names_[at - 1].begin, names_[at - 1].size));
+    } else if (auto const& names = machine_->choices[u.choice].object->names; names) {
+      // It may be the last one that is free.
+      if (!names->automaton.is_infinite(names->automaton.start())) met_unknown_name_ = true;
+    }
   }
   std::sort(taken.begin(), taken.end());
   return taken;
@@ -407,6 +413,15 @@ std::vector<other_member> configuration::needed_members(frame const& f, std::str
   auto taken = taken_by(f);
   if (also_taken) taken.insert(std::upper_bound(taken.begin(), taken.end(), *also_taken), *also_taken);
   return machine_->members_needed(u, taken, machine_->level(f.depth), count);
+}
+
+weight configuration::name_margin(thread const& name) const {
+  frame const& f = nodes_[name.parent].f;
+  unit const& u = machine_->units[machine_->states[f.state].unit];
+  std::size_t const count = u.needed(f.state, f.counter);
+  if (count == 0) return 0;
+  auto const members = machine_->members_needed(u, taken_by(f), machine_->level(f.depth), count + 1);
+  return members.empty() ? 1 : members.back().total;
 }
 
 weight configuration::needed_weight(frame const& f, std::string const* also_taken) const {
@@ -517,6 +532,7 @@ void configuration::spell_members(frame const& f, std::vector<other_member> cons
     out.push_back('"');
     for (char const c : member.name) out.push_back(static_cast<std::uint8_t>(c));
     out.push_back('"');
+    if (choice.object->is_list) continue;
     out.push_back(':');
     bool const deeper =
         shapes[member.value].is_recursive && shapes[member.value].component == shapes[choice.of].component;

@@ -82,6 +82,8 @@ class configuration {
   std::string_view name_so_far(thread const& name) const;
   bool is_taken(thread const& name, std::string_view candidate) const;
   std::vector<std::string_view> taken_names(thread const& name) const;
+  /// How much more may be needed behind a name that turns out to be one of those needed; 0 where none are.
+  weight name_margin(thread const& name) const;
   /// True when no token of up to `reach` bytes can bring a text thread to its byte bound.
   bool is_far_from_bytes_max(thread const& text, std::size_t reach) const;
 

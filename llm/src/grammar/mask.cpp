@@ -92,7 +92,7 @@ class mask_walk {
   }
   void note(weight after) {
     if (after >= missing_byte) mask_.has_missing = true;
-    mask_.heaviest = std::max(mask_.heaviest, after);
+    mask_.heaviest = std::max(mask_.heaviest, plus(after, margin_));
   }
   // Equal threads have equal completions only at equal texts, so the spelling is what is remembered.
   std::size_t completion_tokens(thread const& t) {
@@ -262,6 +262,8 @@ class mask_walk {
     std::map<std::pair<std::uint32_t, std::size_t>, bool> fits;
     auto const beginnings = text.is_name ? tokens_that_begin_a_taken_name(t) : std::vector<token_id>{};
     std::size_t const bytes = bytes_left(t, text);
+    // Which names are still needed may depend on this one, however it ends.
+    bool const each = text.is_name && at_.name_margin(t) > 0;
     for (auto const& token : summary.inside) {
       if (token.characters > room || !fits_bytes(t, text, token, bytes)) continue;
       if (std::binary_search(beginnings.begin(), beginnings.end(), token.token)) {
@@ -281,7 +283,7 @@ class mask_walk {
         missing = text.min > after.top.counter ? text.min - after.top.counter : 0;
       }
       auto const [it, is_new] = fits.try_emplace({token.end, missing}, false);
-      if (is_new) it->second = inside_fits(after, token.token);
+      if (is_new || each) it->second = inside_fits(after, token.token);
       take(token.token, it->second);
     }
   }
@@ -359,6 +361,7 @@ class mask_walk {
   void walk_name(thread const& t, text_unit const& text, text_summary const& summary) {
     bitset others(mask_.bits.size());
     others.swap(mask_.bits);
+    margin_ = budget_ ? 0 : at_.name_margin(t);
     stay_inside(t, text, summary);
     bool const depends = text.choice != unit::no_choice && machine_.choices[text.choice].object->values.size() > 1;
     if (budget_) {
@@ -385,6 +388,7 @@ class mask_walk {
       clear_bit(mask_.bits, id);
       take_by_stepping(t, id);
     }
+    margin_ = 0;
     merge(others);
   }
   void walk_exits_unknown(thread const& t, text_summary const& summary) {
@@ -464,6 +468,7 @@ class mask_walk {
   token_trie const& trie_;
   machine& machine_;
   std::optional<std::size_t> budget_;
+  weight margin_ = 0;  // on what is noted
   mask mask_;
   std::vector<thread_list> levels_;  // by distance from where the walk began
   std::vector<token_id> put_aside_;

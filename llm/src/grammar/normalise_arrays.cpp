@@ -38,12 +38,18 @@ void normaliser::finish_array(conjunction& c, shape& out) {
     no_value("minItems", here());
     return;
   }
+  if (c.is_unique && made_array.max > 1) {
+    bool differ = made_array.max <= length;  // items that cannot be equal need not be compared
+    for (std::size_t i = 0; differ && i < made_array.max; ++i)
+      for (std::size_t j = 0; differ && j < i; ++j) differ = are_disjoint(item(i), item(j));
+    if (!differ && length == 0 && c.contains.empty()) return distinct_items(item(0), std::move(made_array), out);
+    if (!differ) {
+      refuse("uniqueItems", here(), "stands beside prefixItems or contains, which is not supported");
+      return;
+    }
+  }
   for (std::size_t i = 0; i < std::min(length, made_array.max); ++i) made_array.prefix.push_back(goal(item(i)));
   if (made_array.max > length) made_array.rest = goal(item(length));
-  if (c.is_unique && made_array.max > 1) {
-    refuse("uniqueItems", here(), "is not supported");
-    return;
-  }
   if (c.contains.size() > 1) {
     refuse("contains", here(), "stands beside another contains");
     return;
@@ -70,6 +76,115 @@ void normaliser::finish_array(conjunction& c, shape& out) {
     made_array.contains = std::move(w);
   }
   out.alternatives.emplace_back(std::move(made_array));
+}
+
+// Items are told apart as they are written, so their values must have one spelling each: constants and small ranges, of
+// which a state knows those used, or texts, which are kept apart as the names of members are.
+void normaliser::distinct_items(atoms const& item, array_shape list, shape& out) {
+  auto const saved = std::exchange(current_, item);
+  std::vector<conjunction> ways;
+  std::vector<pending_atom> todo;
+  for (auto const& a : item) todo.push_back({a, {0}, 0, false});
+  expand(conjunction{}, std::move(todo), ways);
+  current_ = saved;
+  if (failure_) return;
+  std::vector<std::string> values;
+  if (distinct_values(ways, item, values)) {
+    list.max = std::min(list.max, values.size());
+    if (list.min > list.max) {
+      no_value("uniqueItems", here());
+      return;
+    }
+    list.distinct.emplace().texts = std::move(values);
+    out.alternatives.emplace_back(std::move(list));
+    return;
+  }
+  if (!failure_) distinct_texts(ways, item, list, out);
+}
+
+// True when the items are a few values, which are then in `texts`.
+bool normaliser::distinct_values(std::vector<conjunction> const& ways, atoms const& item,
+                                 std::vector<std::string>& texts) {
+  constexpr unsigned few = t_null | t_boolean | t_number;
+  bool const has_constants = std::any_of(ways.begin(), ways.end(), [](auto const& way) { return way.has_constants; });
+  if (has_constants)
+    for (auto const* value : constants_of(item)) texts.push_back(to_text(*value));
+  for (auto const& way : ways) {
+    if (way.has_constants) continue;
+    if ((way.types & ~few) != 0) return false;
+    conjunction copy = way;
+    shape known;
+    finish(copy, known);
+    for (auto const& a : known.alternatives) {
+      if (auto const* literals = std::get_if<literal_shape>(&a))
+        texts.insert(texts.end(), literals->texts.begin(), literals->texts.end());
+      auto const* number = std::get_if<number_shape>(&a);
+      if (number && !number->automaton->add_texts(texts, array_shape::distinct_max + texts.size())) return false;
+    }
+  }
+  std::set<std::string> seen;
+  std::erase_if(texts, [&](std::string const& text) {
+    return !seen.insert(schema::identity_text(parse_json(text).value())).second;
+  });
+  return texts.size() <= array_shape::distinct_max;
+}
+
+void normaliser::distinct_texts(std::vector<conjunction> const& ways, atoms const& item, array_shape const& list,
+                                shape& out) {
+  bool any_text = false;
+  for (auto const& way : ways) {
+    auto const values = way.has_constants ? constants_of(item) : std::vector<json const*>();
+    bool const are_texts = way.has_constants
+                               ? std::all_of(values.begin(), values.end(), [](auto const* v) { return v->is_string(); })
+                               : way.types == t_string;
+    if (!are_texts) {
+      refuse("uniqueItems", here(),
+             "wants items that differ, which is supported for texts and for up to " +
+                 std::to_string(array_shape::distinct_max) + " values");
+      return;
+    }
+    any_text = any_text || (!way.has_constants && way.patterns.empty() && way.not_these.empty() &&
+                            way.string_min == 0 && way.string_max == no_limit);
+  }
+  object_shape texts;
+  texts.is_open = texts.is_list = true;
+  texts.open = {'['};
+  texts.close = {']'};
+  texts.min = list.min;
+  texts.max = list.max;
+  texts.others_max = std::min(list.max, bounds_.string_bytes);
+  texts.name_bytes_max = bounds_.string_bytes;
+  texts.values[{}] = nothing();
+  if (!any_text) {
+    auto in = std::make_shared<regex::arena>();
+    auto const language = name_language(item, "uniqueItems", *in);
+    if (!language) return;
+    texts.names = std::make_shared<lazy_text>(in, *language);
+    if (texts.names->automaton.is_exhausted()) {
+      refuse("uniqueItems", here(), "needs too many states", errc::limit_reached);
+      return;
+    }
+    if (texts.names->automaton.start() == regex::automaton::dead) {  // no item at all
+      if (list.min > 0)
+        no_value("uniqueItems", here());
+      else
+        out.alternatives.emplace_back(array_shape{});
+      return;
+    }
+  }
+  out.alternatives.emplace_back(std::move(texts));
+}
+
+shape_id normaliser::nothing() {
+  if (nothing_) return *nothing_;
+  nothing_ = static_cast<shape_id>(table_->shapes.size());
+  shape empty;
+  literal_shape text;
+  text.written.emplace_back();
+  empty.alternatives.emplace_back(std::move(text));
+  table_->shapes.push_back(std::move(empty));
+  goal_of_.emplace_back();
+  return *nothing_;
 }
 
 void normaliser::apply_item_scopes(conjunction& c) {

@@ -225,7 +225,7 @@ bool normaliser::others(conjunction const& c, object_shape& o) {
   o.is_open = true;
   regex::node language = in->either(std::move(allowed));
   for (auto const& a : c.member_names) {
-    auto const names = name_language(a, *in);
+    auto const names = name_language({a}, "propertyNames", *in);
     if (!names) return false;
     language = in->both({language, *names});
     every = false;
@@ -248,13 +248,15 @@ bool normaliser::others(conjunction const& c, object_shape& o) {
   return true;
 }
 
-std::optional<regex::node> normaliser::name_language(atom const& a, regex::arena& in) {
+std::optional<regex::node> normaliser::name_language(atoms const& wanted, char const* keyword, regex::arena& in) {
   constexpr auto as = regex::spelling::json_string;
-  auto const saved = std::exchange(current_, atoms{a});
+  auto const saved = std::exchange(current_, wanted);
   std::vector<conjunction> ways;
+  std::vector<pending_atom> todo;
+  for (auto const& a : wanted) todo.push_back({a, {0}, 0, false});
   conjunction start;
   start.types = t_string;
-  expand(std::move(start), {{a, {0}, 0, false}}, ways);
+  expand(std::move(start), std::move(todo), ways);
   std::vector<regex::node> all;
   for (auto const& way : ways) {
     if (way.has_constants) {
@@ -267,8 +269,7 @@ std::optional<regex::node> normaliser::name_language(atom const& a, regex::arena
     for (auto const& [pattern, negated] : way.patterns) {
       auto const parsed = regex::parse_pattern(in, pattern, as);
       if (!parsed) {
-        refuse("propertyNames", a.schema,
-               "has the pattern " + to_text(json(pattern)) + ", which " + parsed.error().message);
+        refuse(keyword, here(), "has the pattern " + to_text(json(pattern)) + ", which " + parsed.error().message);
         return std::nullopt;
       }
       parts.push_back(negated ? in.negate(*parsed) : *parsed);

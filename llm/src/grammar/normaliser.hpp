@@ -230,6 +230,12 @@ class normaliser {
     return inner.size() >= outer.size() && std::equal(outer.begin(), outer.end(), inner.begin());
   }
   void apply_item_scopes(conjunction& c);
+  // uniqueItems.
+  void distinct_items(atoms const& item, array_shape list, shape& out);
+  bool distinct_values(std::vector<conjunction> const& ways, atoms const& item, std::vector<std::string>& texts);
+  void distinct_texts(std::vector<conjunction> const& ways, atoms const& item, array_shape const& list, shape& out);
+  // What is written with no bytes at all.
+  shape_id nothing();
 
   atoms value_of(conjunction const& c, std::string const& name);
   bool pattern_matches(std::string const& pattern, std::string const& text);
@@ -240,8 +246,8 @@ class normaliser {
   static bool is_property(conjunction const& c, std::string const& name);
   // Members beyond the declared ones: which names they may have, and what values.
   bool others(conjunction const& c, object_shape& o);
-  // The strings that a schema for names allows.
-  std::optional<regex::node> name_language(atom const& a, regex::arena& in);
+  // The strings that schemas for names, or for texts of which none stands twice, allow together.
+  std::optional<regex::node> name_language(atoms const& wanted, char const* keyword, regex::arena& in);
 
   bounds const bounds_;
   vocabulary::impl const& tokens_;
@@ -261,6 +267,7 @@ class normaliser {
   std::map<atom, std::vector<atoms>> negations_;
   std::map<shape_id, std::pair<std::string, json const*>> reasons_;
   shape_id building_ = 0;
+  std::optional<shape_id> nothing_;
   std::deque<json> made_;
   std::map<json const*, json const*> origin_;
   std::set<std::string> good_patterns_;

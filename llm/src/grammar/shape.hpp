@@ -105,7 +105,9 @@ struct array_shape {
     std::size_t max = no_limit;
   };
   std::optional<wanted> contains;
-  bool is_unique = false;
+  /// The items are some of these, none of them twice; at most `distinct_max`, and nothing else is said of them.
+  std::optional<literal_shape> distinct;
+  static constexpr std::size_t distinct_max = 32;
 };
 struct object_shape {
   struct member {
@@ -118,6 +120,8 @@ struct object_shape {
   std::vector<std::string> excluded;  ///< Names that may not appear, without quotes, as JSON writes them.
   bool is_open = false;               ///< Other members may follow.
   bool any_order = false;             ///< The members may stand in another order.
+  bool is_list = false;               ///< No object: a list of texts, none of them twice. They stand as names without
+                                      ///< colon and value.
   std::shared_ptr<lazy_text> names;   ///< Which names they may have; any where null.
   std::vector<std::shared_ptr<lazy_text>> patterns;
   std::map<std::vector<bool>, shape_id> values;  ///< The value of another member, by the patterns its name matches.

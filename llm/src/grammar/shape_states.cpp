@@ -4,6 +4,7 @@
 #include "grammar/machine.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <functional>
 #include <set>
 
@@ -156,7 +157,31 @@ std::vector<weight> array_rows(machine const& m, array_shape const& a, values_of
   return rows;
 }
 
+// The i-th of the values that may stand in a list once, as it is spelled.
+std::size_t distinct_count(array_shape const& a) { return a.distinct->texts.size() + a.distinct->written.size(); }
+spelling distinct_value(array_shape const& a, std::size_t i) {
+  if (i >= a.distinct->texts.size()) return a.distinct->written[i - a.distinct->texts.size()];
+  spelling out;
+  for (char const c : a.distinct->texts[i]) out.push_back(static_cast<std::uint8_t>(c));
+  return out;
+}
+
+// From behind the values in `used` to behind the closing bracket.
+weight distinct_weight(machine const& m, array_shape const& a, std::uint32_t used) {
+  auto const items = static_cast<std::size_t>(std::popcount(used));
+  std::vector<weight> rest;
+  for (std::size_t i = 0; i < distinct_count(a); ++i)
+    if ((used >> i & 1) == 0) rest.push_back(m.spelled_weight(distinct_value(a, i)));
+  std::sort(rest.begin(), rest.end());
+  std::size_t const needed = a.min > items ? a.min - items : 0;
+  if (needed > rest.size()) return impossible;
+  weight total = m.byte_weight[']'];
+  for (std::size_t i = 0; i < needed; ++i) total = plus(total, plus(rest[i], items + i > 0 ? m.byte_weight[','] : 0));
+  return total;
+}
+
 weight array_weight(machine const& m, array_shape const& a, values_of const& value) {
+  if (a.distinct) return plus(m.byte_weight['['], distinct_weight(m, a, 0));
   weight const brackets = plus(m.byte_weight['['], m.byte_weight[']']);
   if (a.contains) return plus(m.byte_weight['['], array_rows(m, a, value).front());
   weight total = brackets;
@@ -187,9 +212,9 @@ std::vector<other_member> other_members(machine const& m, object_shape const& o,
     if (std::binary_search(taken.begin(), taken.end(), name)) return;
     auto const value = o.values.find(label_of(o, name));
     if (value == o.values.end() || value->second >= values.size() || values[value->second] >= impossible) return;
-    weight const quotes = times(2, m.byte_weight['"']);
-    found.push_back({name, value->second,
-                     plus(plus(plus(quotes, m.spelled_weight(name)), m.byte_weight[':']), values[value->second])});
+    weight const quotes = times(2, m.byte_weight['"']), colon = o.is_list ? 0 : m.byte_weight[':'];
+    found.push_back(
+        {name, value->second, plus(plus(plus(quotes, m.spelled_weight(name)), colon), values[value->second])});
   };
   constexpr std::size_t looked_at_max = 20'000;
   if (!o.names) {
@@ -432,10 +457,8 @@ class unfolder {
   void begin(array_shape const& a) {
     state_id const open = add();
     on_byte(at_, '[', open);
-    if (a.contains) {
-      jump(open, contains_row(a, 0, 0));
-      return;
-    }
+    if (a.contains) return jump(open, contains_row(a, 0, 0));
+    if (a.distinct) return jump(open, distinct_row(a, 0));
     if (a.min == 0) on_byte(open, ']', stub_.end);
     if (a.max == 0) return;
     state_id const first = add();
@@ -472,7 +495,28 @@ class unfolder {
       return rows[items * (cap + 1) + counted];
     });
   }
+  // Behind the values in a set.
+  state_id distinct_row(array_shape const& a, std::uint32_t used) {
+    return later(stub::kind::array, 0, used, [&](std::size_t) { return distinct_weight(m_, a, used); });
+  }
+  void distinct_items(array_shape const& a) {
+    std::uint32_t const used = stub_.count;
+    auto const items = static_cast<std::size_t>(std::popcount(used));
+    if (items >= a.min) on_byte(at_, ']', stub_.end);
+    if (items >= std::min(a.max, distinct_count(a))) return;
+    state_id from = at_;
+    if (items > 0) on_byte(at_, ',', from = add());
+    shared_paths shared;
+    for (std::size_t i = 0; i < distinct_count(a); ++i) {
+      if ((used >> i & 1) != 0) continue;
+      spelling const value = distinct_value(a, i);
+      state_id at = from;
+      for (std::size_t e = 0; e + 1 < value.size(); ++e) at = along(shared, at, value[e]);
+      on_element(at, value.back(), distinct_row(a, used | std::uint32_t{1} << i));
+    }
+  }
   void array_row(array_shape const& a) {
+    if (a.distinct) return distinct_items(a);
     auto const& w = *a.contains;
     std::size_t const i = stub_.index, f = stub_.count, cap = wanted_cap(w);
     if (i >= a.min && f >= w.min) on_byte(at_, ']', stub_.end);
@@ -526,7 +570,7 @@ class unfolder {
     if (others) {
       state_id const close = add();
       call_unit(from, others_unit(o, needed, room), close);
-      on_byte(close, '}', stub_.end);
+      on_spelling(close, o.close, stub_.end);
     }
   }
   // Members in any order: those before `first` are settled, `present` has a bit for each of the next ones.
@@ -578,7 +622,7 @@ class unfolder {
     if (others) {
       state_id const close = add();
       call_unit(from, others_unit(o, 0, o.others_max), close);
-      on_byte(close, '}', stub_.end);
+      on_spelling(close, o.close, stub_.end);
     }
   }
   state_id others_unit(object_shape const& o, std::size_t needed, std::size_t room) {
@@ -599,6 +643,10 @@ class unfolder {
     state_id behind = 0;
     for (auto const& [label, value_shape] : o.values) {
       if (m_.parts[stub_.part].weights.back()[value_shape] >= impossible) continue;
+      if (o.is_list) {
+        m_.choices[choice].after[label] = behind = some;
+        continue;
+      }
       state_id const colon = add_in(u), value = add_in(u);
       on_byte(colon, ':', value);
       call(value, value_shape, some);

@@ -218,5 +218,24 @@ text_automaton text_automaton::free_text(std::vector<std::string> const& without
   return product;
 }
 
+bool text_automaton::add_texts(std::vector<std::string>& out, std::size_t size_max) const {
+  constexpr std::size_t begun_max = 4'096;
+  std::vector<std::pair<state, std::string>> begun{{start, ""}};
+  for (std::size_t i = 0; i < begun.size(); ++i) {
+    auto const [at, text] = begun[i];
+    if (border_[at] && !text.empty()) {
+      if (out.size() >= size_max) return false;
+      out.push_back(text);
+    }
+    for (unsigned byte = 0; byte < 256; ++byte) {
+      state const to = next_[at][byte];
+      if (to >= size()) continue;
+      if (begun.size() >= begun_max) return false;
+      begun.emplace_back(to, text + static_cast<char>(byte));
+    }
+  }
+  return true;
+}
+
 }  // namespace grammar
 }  // namespace wherry::inline v0

@@ -33,6 +33,9 @@ class text_automaton {
   /// Its characters are counted by its user.
   bool counts() const { return counts_; }
   std::size_t size() const { return next_.size(); }
+  /// Appends its texts, the shortest first, while `out` has room. False when there are more than `size_max` allows;
+  /// some may stand in `out` then.
+  bool add_texts(std::vector<std::string>& out, std::size_t size_max) const;
 
   // For those who build one of their own.
   state add(bool border = false);

@@ -70,9 +70,11 @@ class shape_writer {
     for (auto& a : s.alternatives) {
       if (auto* literals = std::get_if<literal_shape>(&a)) {
         write_literals(*literals);
-      } else if (auto* object = std::get_if<object_shape>(&a); object && how_.texts) {
+      } else if (auto* object = std::get_if<object_shape>(&a); object && how_.texts && !object->is_list) {
         close_object(*object);
         for (auto& member : object->members) member.written = bare_name(name_of(member));
+      } else if (auto* array = std::get_if<array_shape>(&a); array && array->distinct) {
+        write_literals(*array->distinct);
       } else if (auto* text = std::get_if<string_shape>(&a); text && how_.texts) {
         raw_shape raw = raw_of(*text, *how_.texts);
         a = std::move(raw);
@@ -140,7 +142,7 @@ class shape_writer {
     shape out;
     for (auto const& a : table_.shapes[root].alternatives) {
       auto const* object = std::get_if<object_shape>(&a);
-      if (!object) {
+      if (!object || object->is_list) {
         drop("the outermost value is an object");
         continue;
       }
@@ -226,6 +228,12 @@ class shape_writer {
         if (none) drop("a pattern leaves no text without the mark that ends it");
         return none;
       }
+      if (auto const* array = std::get_if<array_shape>(&a); array && array->distinct)
+        return array->distinct->written.size() < array->min;
+      if (auto const* object = std::get_if<object_shape>(&a); object && object->is_list) {
+        if (how_.texts) drop("texts of which none may stand twice cannot be told apart between marks");
+        return how_.texts.has_value();
+      }
       if (auto const* object = std::get_if<object_shape>(&a)) {
         bool const none = !object->is_open && (object->min > object->members.size() || object->others_min > 0);
         if (none) drop("more members are needed than the schema names");
@@ -247,7 +255,8 @@ class shape_writer {
       if (auto const* array = std::get_if<array_shape>(&a)) {
         for (std::size_t i = 0; i < std::min(array->min, array->prefix.size()); ++i)
           if (!is(array->prefix[i])) return false;
-        return array->min <= array->prefix.size() || array->contains || (array->rest && is(*array->rest));
+        return array->min <= array->prefix.size() || array->distinct || array->contains ||
+               (array->rest && is(*array->rest));
       }
       return true;
     };

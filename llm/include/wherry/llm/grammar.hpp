@@ -129,12 +129,12 @@ result<expr> ebnf(std::string_view text, ebnf_options const& options = {});
 /// JSON values of a schema, as compact UTF-8 text: no white space, members in the order of "properties" (members beyond
 /// them after), constants and keys in the form to_text() writes. Other strings may use every escape JSON has.
 ///
-/// Keywords: type, enum, const, properties, required, additionalProperties, items, prefixItems, minItems, maxItems,
-/// minLength, maxLength (code points), minimum, maximum (numbers then have no exponent), exclusiveMinimum,
-/// exclusiveMaximum (integers only), anyOf, oneOf (provably disjoint alternatives only), $ref within the document,
-/// $defs, definitions; annotations are ignored. Everything else is errc::schema_unsupported, naming keyword and JSON
-/// pointer, when the expression is compiled. Absent keywords leave open what JSON Schema leaves open: an object without
-/// "additionalProperties": false takes more members. No two members of an object share a name.
+/// Keywords: those of drafts 4 to 2020-12, combined in any way; docs/structured-output.md lists what is refused.
+/// Numbers with limits have no exponent; texts of a list with uniqueItems are written as to_text() writes them;
+/// annotations and words that are no keywords are ignored. What cannot be decided byte by byte is
+/// errc::schema_unsupported, naming keyword and JSON pointer, when the expression is compiled; nothing is ever left out
+/// of a schema. Absent keywords leave open what JSON Schema leaves open: an object without "additionalProperties":
+/// false takes more members. No two members of an object share a name.
 expr json_schema(raw_json schema, bounds const& limits = {});
 
 /// A model's tokens. A cheap copyable handle, thread-safe.
