@@ -1,15 +1,18 @@
 // What the memory is worth: how well it finds, how fast it is, what it costs to be durable.
 //
-//   bench_memory quality [--only locomo|beam|cranfield] [--embedder FILE] [--reranker FILE] [--set NAME=VALUE]...
+//   bench_memory quality [--only locomo|beam|cranfield] [--embedder FILE | --embedder-program COMMAND]
+//                        [--reranker FILE] [--set NAME=VALUE]...
 //   bench_memory durability
 //   bench_memory speed [--only recall|graph|open] [--vectors N] [--records N]
 //   bench_memory size [--vectors N]
 //
 // --set changes a knob of recall (k1_short b_short k1_long b_long title phrase neighbour thread recency
 // own_words, and the arms' weights text vector entity), to see what each is worth. Quality needs $WHERRY_SHARED;
-// --embedder and --reranker are GGUF files. Exit status 1 when a bar does not hold.
+// --embedder and --reranker are GGUF files; bench/embedder has a program for --embedder-program. Exit status 1 when a
+// bar does not hold.
 
 #include "bench_memory.hpp"
+#include "program_embedder.hpp"
 
 #include <wherry/llm/local_encoder.hpp>
 
@@ -45,8 +48,9 @@ void set(bench_memory::quality_options& o, std::string const& assignment) {
 }
 
 int usage() {
-  std::cerr << "usage: bench_memory quality|durability|speed|size [--only NAME] [--embedder FILE] [--reranker FILE]"
-               " [--set KNOB=VALUE]...\n";
+  std::cerr << "usage: bench_memory quality|durability|speed|size [--only NAME] [--embedder FILE] [--embedder-program "
+               "COMMAND]"
+               " [--reranker FILE] [--set KNOB=VALUE]...\n";
   return 2;
 }
 
@@ -65,6 +69,8 @@ int main(int argc, char** argv) {
     if (std::strcmp(argv[i], "--set") == 0) set(quality, argv[i + 1]);
     if (std::strcmp(argv[i], "--embedder") == 0)
       quality.models.embedder = wherry::local_encoder(argv[i + 1]).as_embedder().value();
+    if (std::strcmp(argv[i], "--embedder-program") == 0)
+      quality.models.embedder = bench_memory::start_program_embedder(argv[i + 1]);
     if (std::strcmp(argv[i], "--reranker") == 0)
       quality.models.reranker = wherry::local_encoder(argv[i + 1]).as_reranker().value();
   }
