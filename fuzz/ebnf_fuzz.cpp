@@ -14,6 +14,7 @@ namespace g = wherry::grammar;
 
 constexpr g::ebnf_options limits{.repeat_max = 16, .depth = 4};
 constexpr std::size_t tokens_more_than_needed = 48;
+constexpr std::size_t walk_tokens_max = 400;  // a walk costs the square of its length
 
 struct byte_tokens {
   byte_tokens() {
@@ -43,7 +44,7 @@ int wherry_fuzz_ebnf(std::uint8_t const* data, std::size_t size) {
     return 0;
   }
   auto const program = g::compile(*expression, vocabulary);
-  if (!program) return 0;
+  if (!program || program->shortest_answer() > walk_tokens_max) return 0;
 
   std::string_view const choices = input.substr(std::min(grammar_size + 1, input.size()));
   std::string text;
