@@ -3,7 +3,8 @@
 // nothing else stands beside them: what it shows is the driver and the machine. Turns waited (how many answers came
 // from one of a connection to its next) say without a clock whether a server is fair: at best as many as are in flight.
 //
-//   mcp_peers --ours PATH [--node PATH --sdk1 FILE --sdk2 FILE] [--calls N] [--rounds N] [--bars no] [--json FILE]
+//   mcp_peers --ours PATH [--node PATH --sdk1 FILE --sdk2 FILE] [--calls N] [--rounds N] [--payload BYTES]
+//             [--bars no] [--json FILE]
 //
 // mcp_peers.sh finds the peers that tests/mcp/interop/install.sh installed. Calls are for each level and server; of
 // 64 KiB a tenth.
@@ -28,6 +29,7 @@ struct settings {
   std::string ours, node, sdk1, sdk2;
   int calls = 100'000;
   int rounds = 10;
+  std::vector<std::size_t> payloads{16, 65'536};
   bool bars = true;  ///< Whether one that does not hold is a failure.
 };
 
@@ -233,7 +235,7 @@ void starts_over_http(report& out, std::vector<peer> const& peers) {
 
 std::vector<level> levels_of(settings const& s) {
   std::vector<level> all;
-  for (std::size_t const payload : {std::size_t{16}, std::size_t{65'536}})
+  for (auto const payload : s.payloads)
     for (int const in_flight : {1, 16, 64})
       all.push_back({payload, in_flight, payload > 1000 ? std::max(s.calls / 10, s.rounds) : s.calls});
   return all;
@@ -258,6 +260,7 @@ int main(int argc, char** argv) {
     if (word == "--node") s.node = value;
     if (word == "--sdk1") s.sdk1 = value;
     if (word == "--sdk2") s.sdk2 = value;
+    if (word == "--payload") s.payloads = {std::strtoull(value.c_str(), nullptr, 10)};
     if (word == "--bars") s.bars = value != "no";
     if (word == "--calls") s.calls = std::max(1, std::atoi(value.c_str()));
     if (word == "--rounds") s.rounds = std::max(1, std::atoi(value.c_str()));
