@@ -18,6 +18,7 @@
 #include <cstring>
 #include <functional>
 #include <future>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -93,8 +94,14 @@ class raw_client {
   raw_client(raw_client const&) = delete;
   ~raw_client() { close(); }
   void close() {
+    std::lock_guard const lock(ending_);
     if (fd_ >= 0) ::close(fd_);
     fd_ = -1;
+  }
+  /// Ends what another thread waits for here.
+  void shut_down() {
+    std::lock_guard const lock(ending_);
+    if (fd_ >= 0) ::shutdown(fd_, SHUT_RDWR);
   }
   /// Closes with a reset instead of an orderly end.
   void reset() {
@@ -138,6 +145,7 @@ class raw_client {
   explicit raw_client(adopt a) : fd_(a.fd) {}
 
  private:
+  std::mutex ending_;  ///< Against the descriptor's number being somebody else's by then.
   int fd_;
   std::string rest_;
 };
