@@ -27,6 +27,7 @@ if [ "$mode" = client ]; then
   "$suite" client "$program" "$revision" -o "$out/results" "$@"
   exit
 fi
+: > "$out/server.log"  # there to be read before the server has begun
 "$program" --port 0 2> "$out/server.log" &
 pid=$!
 for _ in $(seq 100); do
