@@ -2,6 +2,8 @@
 // allows. A text that is read gives an expression; one that compiles leads to its end within the budget, and to a text
 // that the recogniser takes for one of the language. A mistake is told with its place.
 
+#include "byte_tokens.hpp"
+
 #include <wherry/llm/grammar.hpp>
 
 #include <cstdlib>
@@ -11,31 +13,17 @@
 namespace {
 
 namespace g = wherry::grammar;
+using wherry_fuzz::require;
 
 constexpr g::ebnf_options limits{.repeat_max = 16, .depth = 4};
 constexpr std::size_t tokens_more_than_needed = 48;
 constexpr std::size_t walk_tokens_max = 400;  // a walk costs the square of its length
 
-struct byte_tokens {
-  byte_tokens() {
-    for (int byte = 0; byte < 256; ++byte) bytes.emplace_back(1, static_cast<char>(byte));
-    for (char const* piece : {"ab", ", ", "1,", "))", "\xc3\xa9", "\xe2\x82", " = "}) bytes.emplace_back(piece);
-    end = static_cast<wherry::token_id>(bytes.size());
-    bytes.emplace_back("<end>");
-  }
-  std::vector<std::string> bytes;
-  wherry::token_id end = 0;
-};
-
-void require(bool condition) {
-  if (!condition) std::abort();
-}
-
 }  // namespace
 
 int wherry_fuzz_ebnf(std::uint8_t const* data, std::size_t size) {
-  static byte_tokens const tokens;
-  static g::vocabulary const vocabulary = g::vocabulary::build(tokens.bytes, {}, std::span(&tokens.end, 1)).value();
+  static wherry_fuzz::byte_tokens const tokens({"ab", ", ", "1,", "))", "\xc3\xa9", "\xe2\x82", " = "});
+  static g::vocabulary const vocabulary = tokens.vocabulary();
   std::string_view const input(reinterpret_cast<char const*>(data), size);
   std::size_t const grammar_size = std::min(input.find('\0'), input.size());
   auto const expression = g::ebnf(input.substr(0, grammar_size), limits);

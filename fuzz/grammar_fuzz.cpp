@@ -1,6 +1,8 @@
 // A schema's text up to the first zero byte, then choices: each byte picks a token among those the mask allows.
 // Whatever the schema, a program that compiles must lead to its end within the budget, and to JSON.
 
+#include "byte_tokens.hpp"
+
 #include <wherry/core/json.hpp>
 #include <wherry/llm/grammar.hpp>
 
@@ -11,31 +13,16 @@
 namespace {
 
 namespace g = wherry::grammar;
+using wherry_fuzz::require;
 
 constexpr g::bounds limits{.string_bytes = 64, .array_items = 8, .object_members = 4, .depth = 4, .number_digits = 4};
 constexpr std::size_t tokens_more_than_needed = 64;
 
-struct byte_tokens {
-  byte_tokens() {
-    for (int byte = 0; byte < 256; ++byte) bytes.emplace_back(1, static_cast<char>(byte));
-    for (char const* piece : {"\",\"", "\":", "\":{\"", "}]", "\\u", "\\ud8", "aa", "\"}", "0,"})
-      bytes.emplace_back(piece);
-    end = static_cast<wherry::token_id>(bytes.size());
-    bytes.emplace_back("<end>");
-  }
-  std::vector<std::string> bytes;
-  wherry::token_id end = 0;
-};
-
-void require(bool condition) {
-  if (!condition) std::abort();
-}
-
 }  // namespace
 
 int wherry_fuzz_grammar(std::uint8_t const* data, std::size_t size) {
-  static byte_tokens const tokens;
-  static g::vocabulary const vocabulary = g::vocabulary::build(tokens.bytes, {}, std::span(&tokens.end, 1)).value();
+  static wherry_fuzz::byte_tokens const tokens({"\",\"", "\":", "\":{\"", "}]", "\\u", "\\ud8", "aa", "\"}", "0,"});
+  static g::vocabulary const vocabulary = tokens.vocabulary();
   std::string_view const input(reinterpret_cast<char const*>(data), size);
   std::size_t const schema_size = std::min(input.find('\0'), input.size());
   auto const program = g::compile(g::json_schema({std::string(input.substr(0, schema_size))}, limits), vocabulary);

@@ -25,14 +25,9 @@ result<events_out> read_events(scope_handle const& scope, events_in const& in) {
   if (!last) return last.error();
   events_out out{.events = {}, .last_seq = *last};
   if (in.from > *last) return out;
-  auto const some = from.events(in.from, relayed_events_max);
+  auto some = events_of_one_message(from, in.from);
   if (!some) return some.error();
-  std::size_t bytes = 0;
-  for (auto const& e : *some) {
-    bytes += e.payload.size();
-    if (!out.events.empty() && bytes > relayed_bytes_max) break;
-    out.events.push_back(to_wire(e));
-  }
+  out.events = std::move(*some);
   return out;
 }
 
@@ -71,6 +66,19 @@ task<result<gather_out>> gather(std::shared_ptr<context_source> source, gather_i
 }
 
 }  // namespace
+
+result<std::vector<chat_wire::event>> chat_wire::events_of_one_message(session const& from, std::uint64_t first) {
+  auto const some = from.events(first, relayed_events_max);
+  if (!some) return some.error();
+  std::vector<event> out;
+  std::size_t bytes = 0;
+  for (auto const& e : *some) {
+    bytes += e.payload.size();
+    if (!out.empty() && bytes > relayed_bytes_max) break;
+    out.push_back(to_wire(e));
+  }
+  return out;
+}
 
 chat_wire::event chat_wire::to_wire(session_event const& e) {
   return {.seq = e.seq,

@@ -92,6 +92,8 @@ struct records_out {
 };
 
 event to_wire(session_event const& e);
+/// The events of a session from one on, as many as one message takes.
+result<std::vector<event>> events_of_one_message(session const& from, std::uint64_t first);
 /// Fails with: errc::parse_error for a type or a run that is none.
 result<session_event> from_wire(event const& e);
 

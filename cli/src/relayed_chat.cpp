@@ -131,14 +131,9 @@ result<void> relayed_chat::fetch() {
 
 result<append_in> relayed_chat::next_batch() const {
   append_in out{.session = session_.name(), .expected_seq = kept_, .events = {}, .jobs = {}};
-  auto const some = session_.events(kept_ + 1, relayed_events_max);
+  auto some = events_of_one_message(session_, kept_ + 1);
   if (!some) return some.error();
-  std::size_t bytes = 0;
-  for (auto const& e : *some) {
-    bytes += e.payload.size();
-    if (!out.events.empty() && bytes > relayed_bytes_max) break;
-    out.events.push_back(to_wire(e));
-  }
+  out.events = std::move(*some);
   return out;
 }
 

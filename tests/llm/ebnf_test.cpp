@@ -16,18 +16,6 @@ program of_ebnf(std::string_view text, g::ebnf_options const& options = {}) {
   return *p;
 }
 
-void check(program const& p, std::initializer_list<std::string_view> good,
-           std::initializer_list<std::string_view> bad) {
-  for (auto const text : good) {
-    INFO(text);
-    CHECK(accepts(p, text));
-  }
-  for (auto const text : bad) {
-    INFO(text);
-    CHECK_FALSE(accepts(p, text));
-  }
-}
-
 // Any choice ends whole, within the budget.
 void check_random_walks(program const& p, test_vocabulary const& v) {
   for (std::uint64_t run = 0; run < 60; ++run) {

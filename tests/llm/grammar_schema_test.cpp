@@ -25,18 +25,6 @@ void check_refused(std::string text, std::string_view keyword, std::string_view 
   CHECK(p.error().path == pointer);
 }
 
-void check(program const& p, std::initializer_list<std::string_view> good,
-           std::initializer_list<std::string_view> bad) {
-  for (auto const text : good) {
-    INFO(text);
-    CHECK(accepts(p, text));
-  }
-  for (auto const text : bad) {
-    INFO(text);
-    CHECK_FALSE(accepts(p, text));
-  }
-}
-
 }  // namespace
 
 TEST_CASE("schema: each type takes its values in compact form", "[unit][grammar]") {

@@ -5,6 +5,8 @@
 #include <wherry/core/random.hpp>
 #include <wherry/llm/grammar.hpp>
 
+#include <catch2/catch_test_macros.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <string>
@@ -50,6 +52,19 @@ inline std::vector<std::string> crossing_tokens() {
 inline bool accepts(program const& p, std::string_view text) {
   matcher m(p);
   return m.accept_bytes(text) && m.is_complete();
+}
+
+/// Each of the good texts is accepted whole, none of the bad ones.
+inline void check(program const& p, std::initializer_list<std::string_view> good,
+                  std::initializer_list<std::string_view> bad) {
+  for (auto const text : good) {
+    INFO(text);
+    CHECK(accepts(p, text));
+  }
+  for (auto const text : bad) {
+    INFO(text);
+    CHECK_FALSE(accepts(p, text));
+  }
 }
 
 inline grammar::expr schema(std::string text, grammar::bounds const& limits = {}) {

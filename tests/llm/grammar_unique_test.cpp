@@ -32,18 +32,6 @@ program compiled(std::string text, g::bounds const& limits = {}) {
   return *p;
 }
 
-void check(program const& p, std::initializer_list<std::string_view> good,
-           std::initializer_list<std::string_view> bad) {
-  for (auto const text : good) {
-    INFO(text);
-    CHECK(accepts(p, text));
-  }
-  for (auto const text : bad) {
-    INFO(text);
-    CHECK_FALSE(accepts(p, text));
-  }
-}
-
 // All lists of min to max different values, as text.
 std::set<std::string> all_lists(std::vector<std::string> const& values, std::size_t min, std::size_t max) {
   std::set<std::string> out;
